@@ -1,0 +1,7 @@
+//! The engine: how a cache behaves.
+
+pub mod entry;
+mod table;
+
+pub use entry::{Codec, Entry, Totals};
+pub use table::Table;

@@ -1,0 +1,3 @@
+//! The `redb-cache` program.
+
+fn main() {}
