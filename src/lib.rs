@@ -1,6 +1,12 @@
 //! The cache engine of `redb-cache`, and everything its command line program is made of.
 
 pub mod cache;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod commands;
 pub mod error;
+#[cfg(feature = "cli")]
+pub mod ui;
 
 pub use error::{Error, ErrorKind, Result};

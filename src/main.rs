@@ -1,3 +1,7 @@
 //! The `redb-cache` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    redb_cache::cli::run(std::env::args_os()).into()
+}

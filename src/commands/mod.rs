@@ -1,0 +1,96 @@
+//! The verbs: one file each, with its arguments and the function that carries it out.
+//!
+//! A verb is added by its file, its `mod` and its line in [`verbs!`]. Its `Args` are the help, the
+//! completion and the manual page; `run` gives back a plain [`Report`], which `ui` prints.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::Subcommand;
+
+use crate::error::Result;
+use crate::ui::{Cancel, Ui};
+
+pub use crate::ui::Report;
+
+mod clear;
+mod compact;
+mod demo;
+mod export;
+mod health;
+mod inspect;
+mod stats;
+mod sweep;
+pub mod values;
+
+/// What every command gets.
+pub struct Context<'a> {
+    /// The cache file.
+    pub cache: PathBuf,
+    /// How long to wait for a cache that is in use.
+    pub lock_timeout: Duration,
+    /// The moment at which the command began.
+    pub now: DateTime<Utc>,
+    /// Whether to stop.
+    pub cancel: Cancel,
+    /// Questions, progress, and the output of what streams.
+    pub ui: &'a Ui,
+}
+
+/// Makes the list of verbs: the subcommands of the parser, in the order of the help, and which
+/// function runs each.
+macro_rules! verbs {
+    ($($name:ident => $module:ident),+ $(,)?) => {
+        /// The verbs.
+        #[derive(Debug, Subcommand)]
+        #[expect(missing_docs, reason = "each verb is documented by its arguments")]
+        pub enum Command {
+            $($name($module::Args),)+
+        }
+
+        impl Command {
+            /// Runs the command, prints its report and gives back the verdict.
+            ///
+            /// # Errors
+            /// What keeps the command from doing its work.
+            pub fn run(&self, context: &Context<'_>) -> Result<u8> {
+                match self {
+                    $(Self::$name(args) => context.ui.report(&$module::run(args, context)?),)+
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Inspect => inspect,
+    Stats => stats,
+    Health => health,
+    Sweep => sweep,
+    Clear => clear,
+    Compact => compact,
+    Export => export,
+    Demo => demo,
+}
+
+/// Stands in for the report of a verb that is not built yet.
+#[derive(serde::Serialize)]
+pub struct NotBuilt {}
+
+impl NotBuilt {
+    fn yet() -> Result<Self> {
+        use crate::error::{Error, ErrorKind};
+        Err(Error::new(ErrorKind::Failed, "not built yet"))
+    }
+}
+
+impl Report for NotBuilt {
+    fn schema(&self) -> &'static str {
+        "not-built"
+    }
+
+    fn view(&self) -> crate::ui::View {
+        crate::ui::View::new()
+    }
+}
