@@ -14,13 +14,14 @@ use crate::ui::{Cancel, Color, Format, Settings, Ui};
 
 pub mod crash;
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   redb-cache demo                                build a small cache and look around
   redb-cache --cache data/cache.redb health      does it need attention?
   redb-cache sweep --dry-run                     what would a cleaning remove?
-  redb-cache stats --format json                 for programs
+  redb-cache stats --format json                 for programs";
 
+const EXIT_CODES: &str = "\
 Exit codes:
   0   done, or nothing to do         13   damaged
   1   failed                         14   unknown or newer layout: refused
@@ -38,7 +39,8 @@ Exit codes:
 #[command(
     name = "redb-cache",
     version,
-    after_help = AFTER_HELP,
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true

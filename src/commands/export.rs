@@ -5,7 +5,7 @@ use crate::error::Result;
 
 /// Write the rows as JSON Lines to standard output
 ///
-/// One line for each row, `{"table":…,"key":…,"value":…}`, with the value in the JSON that
+/// One line for each row, `{"table":"...","key":"...","value":...}`, with the value in the JSON that
 /// do-memory gives it. Needs little memory, whatever the size of the cache. The summary goes to
 /// stderr. Exits 3 if a row could not be decoded and was left out.
 #[derive(Debug, clap::Args)]
