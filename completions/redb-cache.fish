@@ -1,0 +1,155 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_redb_cache_global_optspecs
+    string join \n cache= lock-timeout= format= color= q/quiet v/verbose h/help V/version
+end
+
+function __fish_redb_cache_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_redb_cache_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_redb_cache_using_subcommand
+    set -l cmd (__fish_redb_cache_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -s V -l version -d 'Print version'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "inspect" -d 'Show what is in a cache: the file, a table, or a row'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "stats" -d 'Show the size of a cache, its activity, its limits, and what would improve it'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "health" -d 'Check whether a cache needs attention'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "sweep" -d 'Remove expired rows, and those over the limits, oldest access first'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "clear" -d 'Remove rows: of all tables that a rebuild brings back, or of those named'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "compact" -d 'Give unused space back to the file system'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "export" -d 'Write the rows as JSON Lines to standard output'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "demo" -d 'Build a small cache in a folder and walk through the verbs on it'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l limit -d 'Show this many keys at most; 0 shows all' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l prefix -d 'Only keys that begin with this' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l largest -d 'The N largest rows, the largest first' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l expired -d 'Only rows that have expired and are not cleaned yet'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l raw -d 'The value\'s bytes instead of JSON, inflated if they are compressed'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l hex -d 'The value\'s bytes as a hexadecimal dump'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -l watch -d 'Show them again after this time, until interrupted' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -l exact -d 'Count every row instead of trusting what the file records about itself'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l max-reclaimable -d 'Attention if compact would give back more than this share of the file' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l max-expired -d 'Attention if more rows than this have expired and are not cleaned' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l min-free -d 'Attention if the disk has less room than this' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l max-sweep-age -d 'Attention if the last sweep is longer ago; not checked where none is recorded' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -l deep -d 'Also verify every page and decode every row'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -l ttl -d 'Expire rows that were written longer ago than this; a bare number is seconds' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -l max-entries -d 'Keep this many episodes at most' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -l max-size -d 'Keep this many bytes of rows at most' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -l batch -d 'Remove this many rows in one transaction' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -s n -l dry-run -d 'Show what would go and why, and remove nothing'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand sweep" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l table -d 'These tables' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l prefix -d 'Only rows whose key begins with this' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l backup -d 'Keep a copy of the cache here; the file must not exist yet' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l all -d 'Every table that a rebuild brings back'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -l expired -d 'Only rows that have expired'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -s n -l dry-run -d 'Show what would go, and remove nothing'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -s y -l yes -d 'Do not ask'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -l min-reclaim -d 'Do nothing unless this much is given back' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -l recompress -d 'Also compress every row at this level (0-9), or store it plainly with `off`' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -l backup -d 'Keep the original here; the file must not exist yet' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s n -l dry-run -d 'Show what would be given back, and change nothing'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l all -d 'Also write what this program keeps for itself: statistics and what it knows about each row'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand demo" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand demo" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand demo" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand demo" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand demo" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand demo" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
