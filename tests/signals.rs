@@ -1,0 +1,70 @@
+//! Ctrl-C and SIGTERM, sent to a process of its own: this test binary, run again.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use redb_cache::ui::Cancel;
+use rustix::process::{Pid, Signal, kill_process};
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Runs one of the ignored tests below until it says that it waits.
+fn start(name: &str) -> (Child, BufReader<ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("waiting") {
+        line.clear();
+        assert_ne!(said.read_line(&mut line).unwrap(), 0, "it ended too early");
+    }
+    (child, said)
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+#[test]
+fn a_signal_ends_the_command_at_its_next_safe_point() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (mut child, _said) = start("polite");
+        let sent = Instant::now();
+        send(&child, signal);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert!(sent.elapsed() < LONG / 4);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once_what_has_no_safe_point() {
+    let (mut child, _said) = start("stubborn");
+    send(&child, Signal::INT);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(child.try_wait().unwrap(), None);
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+#[ignore = "run by the tests above"]
+fn polite() {
+    let cancel = Cancel::on_signals().unwrap();
+    println!("waiting");
+    let ended = cancel.sleep(LONG).unwrap_err();
+    std::process::exit(ended.kind().exit_code().into());
+}
+
+#[test]
+#[ignore = "run by the tests above"]
+fn stubborn() {
+    let _cancel = Cancel::on_signals().unwrap();
+    println!("waiting");
+    std::thread::sleep(LONG);
+}
