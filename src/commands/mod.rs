@@ -1,6 +1,6 @@
 //! The verbs: one file each, with its arguments and the function that carries it out.
 //!
-//! A verb is added by its file, its `mod` and its line in [`verbs!`]. Its `Args` are the help, the
+//! A verb is added by its file, its `mod` and its line in the list below. Its `Args` are the help, the
 //! completion and the manual page; `run` gives back a plain [`Report`], which `ui` prints.
 
 use std::path::PathBuf;
@@ -36,6 +36,16 @@ pub struct Context<'a> {
     pub cancel: Cancel,
     /// Questions, progress, and the output of what streams.
     pub ui: &'a Ui,
+}
+
+impl Context<'_> {
+    /// Asks a person whether to go on, unless `--yes` has said so already.
+    ///
+    /// # Errors
+    /// As [`Ui::confirm`].
+    pub fn confirm(&self, question: &str, yes: bool) -> Result<()> {
+        self.ui.confirm(question, yes, &self.cancel)
+    }
 }
 
 /// Makes the list of verbs: the subcommands of the parser, in the order of the help, and which

@@ -23,6 +23,14 @@ impl Cancel {
         Self::default()
     }
 
+    /// A token that the signal of that number has set, for tests.
+    #[cfg(test)]
+    pub(super) fn by(signal: usize) -> Self {
+        Self {
+            signal: Arc::new(AtomicUsize::new(signal)),
+        }
+    }
+
     /// A token that SIGINT and SIGTERM set. A second signal ends the process at once.
     ///
     /// # Errors
@@ -73,22 +81,16 @@ impl Cancel {
 mod tests {
     use super::*;
 
-    fn after(signal: usize) -> Cancel {
-        let cancel = Cancel::never();
-        cancel.signal.store(signal, Ordering::Relaxed);
-        cancel
-    }
-
     #[test]
     fn each_signal_has_its_exit_code() {
         assert!(Cancel::never().check().is_ok());
-        assert_eq!(after(2).check().unwrap_err().kind().exit_code(), 130);
-        assert_eq!(after(15).check().unwrap_err().kind().exit_code(), 143);
+        assert_eq!(Cancel::by(2).check().unwrap_err().kind().exit_code(), 130);
+        assert_eq!(Cancel::by(15).check().unwrap_err().kind().exit_code(), 143);
     }
 
     #[test]
     fn a_signal_ends_the_longest_sleep() {
         assert!(Cancel::never().sleep(Duration::from_millis(1)).is_ok());
-        assert!(after(2).sleep(Duration::MAX).is_err());
+        assert!(Cancel::by(2).sleep(Duration::MAX).is_err());
     }
 }

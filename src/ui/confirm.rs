@@ -1,38 +1,51 @@
 //! A question before something that cannot be undone.
 
-use dialoguer::Confirm;
-use dialoguer::console::Term;
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsFd;
 
-use super::text::escape;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a person answered.
-pub(super) enum Answer {
-    /// Go on.
-    Yes,
-    /// Leave everything as it is.
-    No,
+/// Waits for a line and says whether it is a yes. Anything else is a no, the end of input as well.
+///
+/// The terminal stays in its usual mode, where a person may correct the line before sending it, and
+/// a signal ends the waiting.
+pub(super) fn answer(input: impl AsFd + io::Read, cancel: &Cancel) -> Result<bool> {
+    wait(&input, cancel)?;
+    let mut line = String::new();
+    match BufReader::new(input).read_line(&mut line) {
+        Ok(_) => Ok(is_yes(&line)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
+        Err(error) => Err(unanswered(error)),
+    }
 }
 
-/// Asks on stderr. Only a person at a terminal is asked; a script would hang.
-pub(super) fn ask(question: &str) -> Result<Answer> {
-    let answer = Confirm::new()
-        .with_prompt(escape(question).into_owned())
-        .default(false)
-        .interact_opt();
-    match answer {
-        Ok(Some(true)) => Ok(Answer::Yes),
-        Ok(_) => Ok(Answer::No),
-        Err(dialoguer::Error::IO(error)) => {
-            // The prompt hides the cursor and leaves it so when a signal ends it.
-            let _ = Term::stderr().show_cursor();
-            if error.kind() == std::io::ErrorKind::Interrupted {
-                Err(Error::new(ErrorKind::Interrupted, "interrupted"))
-            } else {
-                Err(Error::new(ErrorKind::Unconfirmed, "no answer").caused_by(error))
-            }
+fn wait(input: impl AsFd, cancel: &Cancel) -> Result<()> {
+    const STEP: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000_000,
+    };
+    loop {
+        cancel.check()?;
+        let mut ready = [PollFd::new(&input, PollFlags::IN)];
+        match poll(&mut ready, Some(&STEP)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(unanswered(error.into())),
         }
     }
+}
+
+fn is_yes(line: &str) -> bool {
+    let word = line.trim();
+    word.eq_ignore_ascii_case("y") || word.eq_ignore_ascii_case("yes")
+}
+
+fn unanswered(error: io::Error) -> Error {
+    Error::new(ErrorKind::Unconfirmed, "no answer").caused_by(error)
 }
 
 /// Nobody is there to be asked.
@@ -47,4 +60,42 @@ pub(super) fn nobody(question: &str) -> Error {
 /// The answer was no.
 pub(super) fn refused() -> Error {
     Error::new(ErrorKind::Unconfirmed, "not confirmed, nothing was changed")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn answered(line: &[u8]) -> bool {
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(line).unwrap();
+        drop(writer);
+        answer(reader, &Cancel::never()).unwrap()
+    }
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        for yes in [&b"y\n"[..], b"Y\n", b" yes \r\n", b"YES"] {
+            assert!(answered(yes), "{yes:?}");
+        }
+        for no in [
+            &b"\n"[..],
+            b"",
+            b"n\n",
+            b"yesterday\n",
+            b"\xff\n",
+            b"no\ny\n",
+        ] {
+            assert!(!answered(no), "{no:?}");
+        }
+    }
+
+    #[test]
+    fn a_signal_ends_the_waiting() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let error = answer(reader, &Cancel::by(15)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Terminated);
+    }
 }

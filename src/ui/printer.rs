@@ -5,11 +5,12 @@ use std::io::{self, IsTerminal, Write};
 
 use chrono::Utc;
 use clap::ValueEnum;
-use dialoguer::console::Term;
+use rustix::termios::tcgetwinsize;
 
-use super::confirm::{self, Answer};
 use super::table::{self, Look};
-use super::{Channel, Note, Output, Progress, Report, Severity, View, error, json, text};
+use super::{
+    Cancel, Channel, Note, Output, Progress, Report, Severity, View, confirm, error, json, text,
+};
 use crate::error::{Error, Result};
 
 /// The form of a result.
@@ -70,10 +71,12 @@ impl Terminal {
             stdin: io::stdin().is_terminal(),
             stdout: io::stdout().is_terminal(),
             stderr: io::stderr().is_terminal(),
-            width: Term::stdout()
-                .size_checked()
-                .or_else(|| Term::stderr().size_checked())
-                .map(|(_, columns)| columns),
+            width: tcgetwinsize(io::stdout())
+                .or_else(|_| tcgetwinsize(io::stderr()))
+                .ok()
+                .map(|size| size.ws_col)
+                // A serial line may not know.
+                .filter(|columns| *columns > 0),
             // https://no-color.org: set and not empty, whatever the value.
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
         }
@@ -196,16 +199,22 @@ impl Ui {
     /// # Errors
     /// [`ErrorKind::Unconfirmed`](crate::ErrorKind::Unconfirmed) where the answer is no or nobody
     /// is there to be asked.
-    pub fn confirm(&self, question: &str, yes: bool) -> Result<()> {
+    pub fn confirm(&self, question: &str, yes: bool, cancel: &Cancel) -> Result<()> {
         if yes {
             return Ok(());
         }
         if !self.can_ask() {
             return Err(confirm::nobody(question));
         }
-        match confirm::ask(question)? {
-            Answer::Yes => Ok(()),
-            Answer::No => Err(confirm::refused()),
+        self.talk(&format!("{} [y/N] ", text::escape(question)));
+        match confirm::answer(io::stdin(), cancel) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(confirm::refused()),
+            Err(error) => {
+                // The error does not belong on the line of the question.
+                self.talk("\n");
+                Err(error)
+            }
         }
     }
 

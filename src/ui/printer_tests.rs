@@ -192,6 +192,7 @@ fn quiet_leaves_warnings_and_verbose_adds_details() {
 
 #[test]
 fn a_script_is_never_asked() {
+    let never = Cancel::never();
     for terminal in [
         Terminal::default(),
         Terminal {
@@ -204,9 +205,9 @@ fn a_script_is_never_asked() {
         },
     ] {
         let (ui, _, _) = ui(Settings::default(), terminal);
-        let error = ui.confirm("remove 3 rows?", false).unwrap_err();
+        let error = ui.confirm("remove 3 rows?", false, &never).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unconfirmed);
         assert_eq!(error.advice(), Some("repeat with --yes"));
-        assert!(ui.confirm("remove 3 rows?", true).is_ok());
+        assert!(ui.confirm("remove 3 rows?", true, &never).is_ok());
     }
 }
