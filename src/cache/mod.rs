@@ -1,6 +1,7 @@
 //! The engine: how a cache behaves.
 
 pub mod entry;
+pub mod record;
 mod table;
 
 pub use entry::{Codec, Entry, Totals};
