@@ -6,6 +6,7 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod commands;
 pub mod error;
+pub mod file;
 pub mod layout;
 #[cfg(feature = "cli")]
 pub mod ui;

@@ -1,0 +1,32 @@
+//! Where the bytes are: what a cache file is, who holds it, how it is read without a trace and
+//! replaced without a gap.
+//!
+//! Every reader goes through a [`Snapshot`], which never writes a byte of the file. Every writer
+//! goes through [`open_for_writing`] or a [`Replacement`].
+
+mod bytes;
+#[cfg(feature = "cli")]
+mod era2;
+pub mod guard;
+mod header;
+pub mod holder;
+mod lock;
+mod pages;
+mod replace;
+mod shadow;
+mod snapshot;
+pub mod space;
+#[cfg(feature = "cli")]
+mod spool;
+mod tables;
+mod verified;
+mod wait;
+
+pub use header::{FileFormat, Header, Identity};
+pub use holder::{Holder, Holding};
+pub use lock::{ExclusiveLock, open_for_writing};
+pub use replace::{Backup, Replacement};
+pub use snapshot::{ReadOptions, ReadVia, Snapshot, read};
+#[cfg(feature = "cli")]
+pub use spool::stream;
+pub use tables::{PageUse, TableInfo, Value, ValueKind, ValueRef};
