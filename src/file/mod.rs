@@ -5,6 +5,7 @@
 //! goes through [`open_for_writing`] or a [`Replacement`].
 
 mod bytes;
+mod copy;
 #[cfg(feature = "cli")]
 mod era2;
 pub mod guard;
@@ -22,6 +23,7 @@ mod tables;
 mod verified;
 mod wait;
 
+pub use copy::copy_new;
 pub use header::{FileFormat, Header, Identity};
 pub use holder::{Holder, Holding};
 pub use lock::{ExclusiveLock, open_for_writing};

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use super::copy::copy_new;
 use super::header::{Identity, open_regular};
 use super::lock::ExclusiveLock;
 use super::space;
@@ -54,8 +55,7 @@ impl Replacement {
     /// # Errors
     /// [`ErrorKind::InUse`]; those of opening the file for writing.
     pub fn begin(path: impl AsRef<Path>, lock_timeout: Duration) -> Result<Self> {
-        let (_, metadata) = open_regular(path.as_ref(), true)?;
-        drop(metadata);
+        open_regular(path.as_ref(), true)?;
         let target = fs::canonicalize(path.as_ref()).map_err(|error| at(error, path.as_ref()))?;
         let lock = ExclusiveLock::acquire(&target, lock_timeout)?;
         let original = fs::metadata(&target).map_err(|error| at(error, &target))?;
@@ -211,27 +211,12 @@ impl Replacement {
                         | io::ErrorKind::PermissionDenied
                 ) =>
             {
-                self.copy_to(path).map_err(|error| at(error, path))?;
+                copy_new(&self.target, path)?;
             }
             Err(error) => return Err(at(error, path)),
         }
         sync_folder_of(path)?;
         Ok(Some(path.to_owned()))
-    }
-
-    fn copy_to(&self, path: &Path) -> io::Result<()> {
-        let mut from = File::open(&self.target)?;
-        let mut to = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(self.original.mode() & 0o700)
-            .open(path)?;
-        let copied = io::copy(&mut from, &mut to).and_then(|_| to.sync_all());
-        if copied.is_err() {
-            // Ours, as `create_new` says. What failed is told; this is only tidying.
-            let _ = fs::remove_file(path);
-        }
-        copied
     }
 
     /// The path must still name the file that is locked.
@@ -279,7 +264,7 @@ impl Drop for Replacement {
     }
 }
 
-fn sync_folder_of(path: &Path) -> Result<()> {
+pub(super) fn sync_folder_of(path: &Path) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -59,14 +59,14 @@ pub enum ReadVia {
 }
 
 enum Keep {
-    Written(#[expect(dead_code, reason = "keeps the database open")] redb::Database),
-    Read(#[expect(dead_code, reason = "keeps the database open")] redb::ReadOnlyDatabase),
+    Written(redb::Database),
+    Read(redb::ReadOnlyDatabase),
 }
 
 /// One commit of a v3 file. Fields drop in this order.
 struct Era3 {
     transaction: redb::ReadTransaction,
-    _database: Keep,
+    database: Keep,
 }
 
 tables_of_engine!(Era3);
@@ -78,19 +78,26 @@ impl Era3 {
             .create_with_backend(Shadow::new(file)?)?;
         Ok(Self {
             transaction: database.begin_read()?,
-            _database: Keep::Written(database),
+            database: Keep::Written(database),
         })
     }
 
     fn read_only(database: redb::ReadOnlyDatabase) -> Result<Self> {
         Ok(Self {
             transaction: database.begin_read()?,
-            _database: Keep::Read(database),
+            database: Keep::Read(database),
         })
     }
 
     fn transaction(&self) -> &ReadTransaction {
         &self.transaction
+    }
+
+    fn begin_read(&self) -> Result<ReadTransaction> {
+        Ok(match &self.database {
+            Keep::Written(database) => database.begin_read()?,
+            Keep::Read(database) => database.begin_read()?,
+        })
     }
 }
 
@@ -170,6 +177,18 @@ impl Snapshot {
     /// Those of reading.
     pub fn measure(&self, table: &str) -> Result<PageUse> {
         self.era().measure(table)
+    }
+
+    /// A read transaction of one's own on a v3 file; `None` on an older one.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn begin_read(&self) -> Result<Option<redb::ReadTransaction>> {
+        match &self.era {
+            Era::V3(era) => era.begin_read().map(Some),
+            #[cfg(feature = "cli")]
+            Era::V2(_) => Ok(None),
+        }
     }
 
     /// The read transaction of a v3 file, for tables whose keys are not strings.

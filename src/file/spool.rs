@@ -144,10 +144,10 @@ fn temporary_file(path: &Path, bytes: u64) -> Result<File> {
         beside
     };
     let temporary = env::temp_dir();
-    if space::require(&temporary, bytes).is_ok() {
-        if let Ok(file) = tempfile::tempfile_in(&temporary) {
-            return Ok(file);
-        }
+    if space::require(&temporary, bytes).is_ok()
+        && let Ok(file) = tempfile::tempfile_in(&temporary)
+    {
+        return Ok(file);
     }
     space::require(beside, bytes)?;
     tempfile::tempfile_in(beside).map_err(|error| Error::from(error).at(beside))
