@@ -11,4 +11,5 @@ pub mod layout;
 #[cfg(feature = "cli")]
 pub mod ui;
 
+pub use cache::{Concurrency, RedbConfig, RedbStorage};
 pub use error::{Error, ErrorKind, Result};

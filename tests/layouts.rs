@@ -1,10 +1,15 @@
 //! Every row that real releases wrote means what they say it means.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
 
 mod common;
 
 use std::collections::HashMap;
 
-use common::{Fixture, fixture};
+use common::Fixture;
 use redb_cache::ErrorKind;
 use redb_cache::cache::Table;
 use redb_cache::cache::record::{
@@ -25,7 +30,7 @@ const RELEASES: [(&str, Layout); 4] = [
 #[test]
 fn every_row_of_every_fixture_is_what_the_truth_says() {
     for (release, _) in RELEASES {
-        let fixture = fixture(release);
+        let fixture = Fixture::of(release);
         fixture.check_truth(&export(&fixture, |table, bytes| {
             decode(table, bytes).unwrap().record
         }));
@@ -35,7 +40,7 @@ fn every_row_of_every_fixture_is_what_the_truth_says() {
 #[test]
 fn every_row_reads_the_same_as_the_layout_of_the_release_that_wrote_it() {
     for (release, layout) in RELEASES {
-        let fixture = fixture(release);
+        let fixture = Fixture::of(release);
         fixture.check_truth(&export(&fixture, |table, bytes| {
             decode_as(layout, table, bytes).unwrap()
         }));
@@ -61,7 +66,7 @@ fn export(fixture: &Fixture, read: impl Fn(Table, &[u8]) -> Record) -> Vec<u8> {
 #[test]
 fn a_row_is_of_the_newest_layout_that_fits_and_no_real_row_is_ambiguous() {
     for (release, written) in RELEASES {
-        let fixture = fixture(release);
+        let fixture = Fixture::of(release);
         let truth = fixture.json("truth.json");
         for (table, key, bytes) in fixture.rows() {
             let decoded = decode(table, &bytes).unwrap();
@@ -185,7 +190,7 @@ fn damaged_rows_of_every_release_are_refused_or_read_but_never_panic() {
 /// Three of each table.
 fn small_rows(release: &str) -> impl Iterator<Item = (Table, String, Vec<u8>)> {
     let mut taken = HashMap::<Table, u32>::new();
-    let rows = fixture(release).rows().into_iter();
+    let rows = Fixture::of(release).rows().into_iter();
     rows.filter(|(_, _, bytes)| bytes.len() < 1024)
         .filter(move |(table, _, _)| {
             let count = taken.entry(*table).or_default();

@@ -11,6 +11,7 @@
 //! Facts about the whole cache (limits, counters, the last sweep) are rows of do-memory's
 //! `metadata` table whose key starts with [`METADATA_PREFIX`].
 
+use chrono::{DateTime, Utc};
 use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,12 @@ impl Entry {
     #[must_use]
     pub fn describes(&self, stored: &[u8]) -> bool {
         self.stored_len == stored.len() as u64 && self.digest == digest(stored)
+    }
+
+    /// When the row was last used, to the microsecond.
+    #[must_use]
+    pub fn accessed_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_micros(i64::try_from(self.accessed).ok()?)
     }
 
     /// Whether the row is a miss at `now_ms`.

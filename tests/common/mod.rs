@@ -1,45 +1,73 @@
-//! The fixtures: cache files that real releases of do-memory wrote, with the truth about them.
-
-#![allow(dead_code, reason = "each test program uses its own part of this")]
+//! Where the real files are, and how tests run the program.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use redb_cache::cache::Table;
+use redb_cache::cache::record::{Episode, TaskContext, TaskType};
 use serde_json::Value;
+use tempfile::TempDir;
 
-/// One cache of one release.
+/// The folder of a fixture: a cache that a real release wrote, and its truth. Never write there.
+pub fn fixture(name: &str) -> PathBuf {
+    let folder = fixtures().join(name);
+    assert!(
+        folder.join("cache.redb").is_file(),
+        "the fixture {} is not there: these tests need the real files. Set REDB_CACHE_FIXTURES to \
+         the folder that holds them",
+        folder.display()
+    );
+    folder
+}
+
+/// The folder that holds the fixtures.
+pub fn fixtures() -> PathBuf {
+    std::env::var_os("REDB_CACHE_FIXTURES").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures")),
+        PathBuf::from,
+    )
+}
+
+/// A copy of a fixture's cache that may be written.
+pub fn copy_of(name: &str) -> (TempDir, PathBuf) {
+    copy(&fixture(name))
+}
+
+fn copy(fixture: &Path) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cache.redb");
+    // Not `fs::copy`: the fixtures may be read-only, and their copies must not be.
+    let bytes = std::fs::read(fixture.join("cache.redb")).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    (dir, path)
+}
+
+/// What a fixture's cache holds, as `{table: {key: value}}`.
+pub fn truth(name: &str) -> Value {
+    let text = std::fs::read(fixture(name).join("truth.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// One cache of one release, and what is true of it.
 pub struct Fixture {
     folder: PathBuf,
 }
 
-/// The fixture of that name, as `0.1.47`.
-///
-/// The folder of all fixtures is `REDB_CACHE_FIXTURES`, or else `../shared/fixtures` as seen from
-/// the repository.
-pub fn fixture(name: &str) -> Fixture {
-    let all = std::env::var_os("REDB_CACHE_FIXTURES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"),
-        PathBuf::from,
-    );
-    let folder = all.join(name);
-    assert!(
-        folder.join("cache.redb").is_file(),
-        "there is no fixture {}: set REDB_CACHE_FIXTURES to the folder that holds {name}/cache.redb",
-        folder.display()
-    );
-    Fixture { folder }
-}
-
 impl Fixture {
-    /// A copy of the cache, which a test may open and change.
-    pub fn copy(&self) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cache.redb");
-        std::fs::copy(self.folder.join("cache.redb"), &path).unwrap();
-        (folder, path)
+    /// The fixture of that name, as `0.1.47`.
+    pub fn of(name: &str) -> Self {
+        Self {
+            folder: fixture(name),
+        }
     }
 
     /// A JSON file beside the cache, as `truth.json`.
@@ -50,7 +78,7 @@ impl Fixture {
 
     /// The rows of every table of records, as they are stored.
     pub fn rows(&self) -> Vec<(Table, String, Vec<u8>)> {
-        let (_folder, path) = self.copy();
+        let (_dir, path) = copy(&self.folder);
         let database = redb::Database::open(path).unwrap();
         let transaction = database.begin_read().unwrap();
         let mut rows = Vec::new();
@@ -87,4 +115,59 @@ impl Fixture {
             String::from_utf8_lossy(&output.stderr)
         );
     }
+}
+
+/// The program, on that cache, with nothing of the caller's environment that could change what it
+/// does.
+pub fn program(cache: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redb-cache"));
+    command.arg("--cache").arg(cache).args(args);
+    for variable in ["REDB_CACHE_PATH", "REDB_TTL_SECONDS", "REDB_MAX_CACHE_SIZE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs the program to its end.
+pub fn run(cache: &Path, args: &[&str]) -> Output {
+    program(cache, args).output().unwrap()
+}
+
+/// Runs the program, demands its exit code, and reads the JSON document that it printed.
+pub fn json(cache: &Path, args: &[&str], exit: i32) -> Value {
+    let output = run(cache, &[args, &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(exit), "{args:?}: {output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs the program, demands that it fails so, and returns what it said.
+pub fn refusal(cache: &Path, args: &[&str], exit: i32) -> String {
+    let output = run(cache, args);
+    assert_eq!(output.status.code(), Some(exit), "{args:?}: {output:?}");
+    assert!(output.stdout.is_empty(), "{args:?}: {output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A file's bytes and its time of change, to see that it was left alone.
+pub fn state(path: &Path) -> (Vec<u8>, SystemTime) {
+    let modified = std::fs::metadata(path).unwrap().modified().unwrap();
+    (std::fs::read(path).unwrap(), modified)
+}
+
+/// An episode that says nothing but its task.
+pub fn episode(task: &str) -> Episode {
+    Episode::new(task, TaskContext::default(), TaskType::Testing)
+}
+
+/// An episode of the usual size, whose text changes with `n`.
+pub fn long_episode(n: usize) -> Episode {
+    let mut episode = episode(&format!("task {n}"));
+    for field in ["plan", "result", "notes"] {
+        let text = format!(
+            "{field} of run {n}: cargo test failed in module {}; ",
+            n % 7
+        );
+        episode.metadata.insert(field.into(), text.repeat(12));
+    }
+    episode
 }

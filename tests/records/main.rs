@@ -1,10 +1,11 @@
 //! Records keep the bytes and the JSON of do-memory 0.1.47.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "../common/mod.rs"]
 mod common;
 mod values;
 
-use common::fixture;
+use common::Fixture;
 use proptest::prelude::*;
 use redb_cache::cache::Table;
 use redb_cache::cache::record::{
@@ -16,7 +17,7 @@ use redb_cache::layout::{Layout, decode_as};
 #[test]
 fn rows_of_0_1_47_are_written_as_they_were_found() {
     let mut same = 0;
-    for (table, key, bytes) in fixture("0.1.47").rows() {
+    for (table, key, bytes) in Fixture::of("0.1.47").rows() {
         let record = decode_as(Layout::L9, table, &bytes).unwrap();
         let again = record.encode().unwrap();
         assert_eq!(again.len(), bytes.len(), "{table} {key}");
@@ -51,7 +52,7 @@ fn json_of_0_1_47_reads_back_to_the_row_it_describes() {
         let (described, stored) = (described.into(), stored.into());
         assert_eq!(described, stored, "{} {key}", T::TABLE);
     }
-    let fixture = fixture("0.1.47");
+    let fixture = Fixture::of("0.1.47");
     let truth = fixture.json("truth.json");
     for (table, key, bytes) in fixture.rows() {
         let json = &truth[table.name()][&key];

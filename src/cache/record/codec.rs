@@ -1,5 +1,6 @@
 //! A value to the bytes of its row and back.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::Deserialize;
@@ -13,13 +14,39 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// Never in practice: every value of these types has an encoding.
 pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>> {
-    postcard::to_allocvec(value).map_err(|error| {
-        Error::new(
-            ErrorKind::Failed,
-            format!("a row of {} does not encode", T::TABLE),
-        )
-        .caused_by(error)
-    })
+    with_encoded(value, <[u8]>::to_vec)
+}
+
+fn unencodable<T: Stored>(error: postcard::Error) -> Error {
+    let message = format!("a row of {} does not encode", T::TABLE);
+    Error::new(ErrorKind::Failed, message).caused_by(error)
+}
+
+thread_local! {
+    /// One buffer for all encodings of a thread: growing a new one for each costs more than the
+    /// encoding.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A buffer that has grown beyond this is not kept.
+const KEPT_BUFFER: usize = 1 << 20;
+
+/// Passes the bytes of [`encode`] to `use_bytes` without a copy of their own.
+///
+/// # Errors
+/// As [`encode`].
+pub(crate) fn with_encoded<T: Stored, R>(
+    value: &T,
+    use_bytes: impl FnOnce(&[u8]) -> R,
+) -> Result<R> {
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    let buffer = postcard::to_extend(value, buffer).map_err(|error| unencodable::<T>(error))?;
+    let result = use_bytes(&buffer);
+    if buffer.capacity() <= KEPT_BUFFER {
+        BUFFER.set(buffer);
+    }
+    Ok(result)
 }
 
 /// The value that [`encode`] or do-memory 0.1.35 to 0.1.47 wrote. Rows of earlier releases are

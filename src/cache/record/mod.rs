@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use codec::{Misfit, decode, encode};
-pub(crate) use codec::{prefix, whole};
+pub(crate) use codec::{prefix, whole, with_encoded};
 pub use episode::{CheckpointMeta, Episode, ExecutionResult, ExecutionStep};
 pub use heuristic::{Evidence, Heuristic};
 pub use outcome::{
@@ -131,6 +131,34 @@ impl Record {
     #[must_use]
     pub fn changed_at(&self) -> Option<DateTime<Utc>> {
         with_value!(self, value => Stored::changed_at(value))
+    }
+
+    /// A row of `table` as do-memory 0.1.35 to 0.1.47 and this crate write it; `None` where the
+    /// table holds no records.
+    ///
+    /// # Errors
+    /// Where the bytes stop being such a row.
+    #[must_use]
+    pub fn decode(table: Table, bytes: &[u8]) -> Option<Result<Self, Misfit>> {
+        fn row<T: Stored + Into<Record>>(bytes: &[u8]) -> Result<Record, Misfit> {
+            whole::<T>(bytes).map(Into::into)
+        }
+        Some(match table {
+            Table::Episodes => row::<Episode>(bytes),
+            Table::Patterns => row::<Pattern>(bytes),
+            Table::Heuristics => row::<Heuristic>(bytes),
+            Table::Embeddings => row::<Embedding>(bytes),
+            Table::Summaries => row::<EpisodeSummary>(bytes),
+            Table::Relationships => row::<EpisodeRelationship>(bytes),
+            Table::EpisodePatternRelationships => row::<EpisodePatternRelationship>(bytes),
+            Table::Procedural => row::<ProceduralMemory>(bytes),
+            Table::RecommendationSessions => row::<RecommendationSession>(bytes),
+            Table::RecommendationFeedback => row::<RecommendationFeedback>(bytes),
+            Table::Metadata
+            | Table::RecommendationEpisodeIndex
+            | Table::EpisodeRevisions
+            | Table::SchemaVersion => return None,
+        })
     }
 
     /// [`encode`].

@@ -1,0 +1,208 @@
+//! Where writers announce changes, wait for room and for durability, and where the thread that
+//! commits waits for work.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of values that may wait in memory before writers have to wait.
+const ROOM: usize = 16 << 20;
+
+#[derive(Debug, Default)]
+struct State {
+    /// When the oldest change that waits was accepted.
+    waiting_since: Option<Instant>,
+    waiting_bytes: usize,
+    /// The count of changes that somebody waits for.
+    requested: u64,
+    /// The count of changes that are durable.
+    committed: u64,
+    /// Set for good by the first commit that failed: what is on disk is then unknown.
+    failure: Option<(ErrorKind, String)>,
+    woken: bool,
+    closing: bool,
+    wakers: Vec<Waker>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    state: Mutex<State>,
+    work: Condvar,
+    done: Condvar,
+}
+
+/// What the committing thread is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Commit what waits.
+    Commit,
+    /// The time given has come.
+    Tick,
+    /// Commit what waits and end.
+    Close,
+}
+
+impl Gate {
+    /// Says that changes of `bytes` in all wait.
+    pub(super) fn announce(&self, bytes: usize) -> Result<()> {
+        let mut state = self.lock();
+        check(&state)?;
+        state.waiting_bytes = bytes;
+        if state.waiting_since.is_none() {
+            state.waiting_since = Some(Instant::now());
+            self.work.notify_one();
+        } else if bytes >= ROOM {
+            self.work.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Blocks while too many bytes wait to be committed.
+    pub(super) fn wait_for_room(&self) -> Result<()> {
+        let mut state = self.lock();
+        while state.waiting_bytes >= ROOM && state.failure.is_none() {
+            state = self
+                .done
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        check(&state)
+    }
+
+    /// Blocks until the first `count` changes are durable.
+    pub(super) fn wait_for(&self, count: u64) -> Result<()> {
+        let mut state = self.lock();
+        self.request(&mut state, count);
+        while state.committed < count && state.failure.is_none() {
+            state = self
+                .done
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        check(&state)
+    }
+
+    /// As [`Gate::wait_for`], without blocking.
+    pub(super) fn poll_for(&self, count: u64, context: &Context<'_>) -> Poll<Result<()>> {
+        let mut state = self.lock();
+        if state.committed >= count || state.failure.is_some() {
+            return Poll::Ready(check(&state));
+        }
+        self.request(&mut state, count);
+        state.wakers.push(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Has the committing thread look after what is not urgent.
+    pub(super) fn wake(&self) {
+        self.lock().woken = true;
+        self.work.notify_one();
+    }
+
+    /// Has the committing thread end.
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.work.notify_one();
+    }
+
+    /// Waits for work: changes that somebody waits for, that have waited for `window` or that fill
+    /// the room, else the time `tick`.
+    pub(super) fn next_work(&self, window: Duration, tick: Instant) -> Work {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            if state.closing {
+                return Work::Close;
+            }
+            if state.failure.is_none() && is_due(&mut state, window, now) {
+                return Work::Commit;
+            }
+            if now >= tick {
+                return Work::Tick;
+            }
+            let until = state
+                .waiting_since
+                .filter(|_| state.failure.is_none())
+                .map_or(tick, |since| tick.min(since + window));
+            let wait = until.saturating_duration_since(now);
+            state = self
+                .work
+                .wait_timeout(state, wait)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Says that the waiting changes were taken, to be committed.
+    pub(super) fn taken(&self) {
+        let mut state = self.lock();
+        state.waiting_since = None;
+        state.waiting_bytes = 0;
+        self.done.notify_all();
+    }
+
+    /// Says that the first `count` changes are durable.
+    pub(super) fn committed(&self, count: u64) {
+        let mut state = self.lock();
+        state.committed = count;
+        self.answer(state);
+    }
+
+    /// Says that a commit failed. Nothing is accepted from here on.
+    pub(super) fn fail(&self, error: &Error) {
+        let mut state = self.lock();
+        state
+            .failure
+            .get_or_insert_with(|| (error.kind(), error.to_string()));
+        self.answer(state);
+    }
+
+    /// Why a commit failed.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.lock()
+            .failure
+            .as_ref()
+            .map(|(_, message)| message.clone())
+    }
+
+    fn request(&self, state: &mut State, count: u64) {
+        if state.requested < count {
+            state.requested = count;
+            self.work.notify_one();
+        }
+    }
+
+    fn answer(&self, mut state: MutexGuard<'_, State>) {
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.done.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_due(state: &mut State, window: Duration, now: Instant) -> bool {
+    let waited = state
+        .waiting_since
+        .is_some_and(|since| now >= since + window);
+    std::mem::take(&mut state.woken)
+        || waited
+        || state.waiting_bytes >= ROOM
+        || state.requested > state.committed
+}
+
+fn check(state: &State) -> Result<()> {
+    match &state.failure {
+        None => Ok(()),
+        Some((kind, message)) => Err(Error::new(
+            *kind,
+            format!("an earlier commit failed, so the cache takes no more writes: {message}"),
+        )
+        .help("open the cache anew")),
+    }
+}

@@ -1,0 +1,193 @@
+//! Decoded values in memory, and the uses that are not yet written down.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
+
+use super::Table;
+use super::victims::RecentUses;
+
+/// Bytes that an entry costs beside its value: key, counters, the cache's own bookkeeping.
+const OVERHEAD: u64 = 200;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    table: Table,
+    key: Arc<str>,
+}
+
+// The key and its borrowed form must hash alike, so both hash as the borrowed form does.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Borrowed(self.table, &self.key).hash(state);
+    }
+}
+
+#[derive(Hash)]
+struct Borrowed<'a>(Table, &'a str);
+
+impl Equivalent<Key> for Borrowed<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0 == key.table && self.1 == key.key.as_ref()
+    }
+}
+
+/// A decoded value.
+pub(super) struct Hot {
+    key: Arc<str>,
+    value: Arc<dyn Any + Send + Sync>,
+    bytes: u64,
+    pub(super) expires_ms: Option<i64>,
+    pub(super) loaded: Instant,
+    accessed: AtomicU64,
+    /// Whether the use is already noted in [`Uses`].
+    noted: AtomicBool,
+}
+
+impl Hot {
+    /// A value that was decoded from, or encoded to, `raw_len` bytes.
+    pub(super) fn new(
+        key: &str,
+        value: Arc<dyn Any + Send + Sync>,
+        raw_len: u64,
+        expires_ms: Option<i64>,
+        accessed: u64,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            key: key.into(),
+            value,
+            // Decoded strings and vectors take about twice their encoded length.
+            bytes: raw_len
+                .saturating_mul(2)
+                .saturating_add(OVERHEAD + key.len() as u64),
+            expires_ms,
+            loaded: Instant::now(),
+            accessed: AtomicU64::new(accessed),
+            noted: AtomicBool::new(false),
+        })
+    }
+
+    /// The value as the type that its table holds.
+    pub(super) fn value<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        Arc::clone(&self.value).downcast().ok()
+    }
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Key, Arc<Hot>> for Bytes {
+    fn weight(&self, _: &Key, hot: &Arc<Hot>) -> u64 {
+        hot.bytes
+    }
+}
+
+/// What happened to a value since the last commit: when it was last used.
+type Noted = HashMap<(Table, Arc<str>), Arc<Hot>>;
+
+/// The hot layer: bounded in bytes, and coherent because whoever changes a row holds the overlay's
+/// write lock while changing it here, and whoever fills it from a read holds the read lock.
+pub(super) struct HotLayer {
+    cache: Cache<Key, Arc<Hot>, Bytes>,
+    uses: Mutex<Uses>,
+}
+
+/// The uses since the last commit; those that are being written stay visible until they are.
+#[derive(Default)]
+struct Uses {
+    current: Noted,
+    writing: Arc<Noted>,
+}
+
+impl HotLayer {
+    pub(super) fn new(bytes: u64) -> Self {
+        let items = usize::try_from(bytes / 2_048)
+            .unwrap_or(usize::MAX)
+            .clamp(16, 1 << 20);
+        Self {
+            cache: Cache::with_weighter(items, bytes, Bytes),
+            uses: Mutex::default(),
+        }
+    }
+
+    pub(super) fn get(&self, table: Table, key: &str) -> Option<Arc<Hot>> {
+        self.cache.get(&Borrowed(table, key))
+    }
+
+    pub(super) fn insert(&self, table: Table, hot: &Arc<Hot>) {
+        let key = Key {
+            table,
+            key: Arc::clone(&hot.key),
+        };
+        self.cache.insert(key, Arc::clone(hot));
+    }
+
+    pub(super) fn remove(&self, table: Table, key: &str) {
+        self.cache.remove(&Borrowed(table, key));
+    }
+
+    /// Notes that a value was used at `stamp`. Returns how many uses wait to be written when this
+    /// one is new among them.
+    pub(super) fn touch(&self, table: Table, hot: &Arc<Hot>, stamp: u64) -> Option<usize> {
+        hot.accessed.fetch_max(stamp, Ordering::Relaxed);
+        if hot.noted.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.current
+            .insert((table, Arc::clone(&hot.key)), Arc::clone(hot));
+        Some(uses.current.len())
+    }
+
+    /// The stamp of an episode's use since the last commit.
+    pub(super) fn used(&self, episode: &str) -> Option<u64> {
+        let uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (Table::Episodes, Arc::from(episode));
+        let noted = uses.current.get(&key).or_else(|| uses.writing.get(&key))?;
+        Some(noted.accessed.load(Ordering::Relaxed))
+    }
+
+    /// All uses of episodes since the last commit.
+    pub(super) fn episode_uses(&self) -> RecentUses {
+        let uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.writing
+            .iter()
+            .chain(uses.current.iter())
+            .filter(|((table, _), _)| *table == Table::Episodes)
+            .map(|((_, key), hot)| (key.to_string(), hot.accessed.load(Ordering::Relaxed)))
+            .collect()
+    }
+
+    /// Hands the uses to the writer, in the order of their keys.
+    pub(super) fn take_uses(&self) -> Vec<(Table, Arc<str>, u64)> {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.writing = Arc::new(std::mem::take(&mut uses.current));
+        let mut taken: Vec<_> = uses
+            .writing
+            .iter()
+            .map(|((table, key), hot)| {
+                // Cleared before the stamp is read: a use in between is noted anew.
+                hot.noted.store(false, Ordering::Release);
+                (
+                    *table,
+                    Arc::clone(key),
+                    hot.accessed.load(Ordering::Relaxed),
+                )
+            })
+            .collect();
+        taken.sort_unstable();
+        taken
+    }
+
+    /// Forgets the uses that [`HotLayer::take_uses`] handed out: they are committed.
+    pub(super) fn uses_written(&self) {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.writing = Arc::default();
+    }
+}

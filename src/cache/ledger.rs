@@ -1,0 +1,401 @@
+//! The write side: rows, and what is recorded about them, changed together or not at all.
+//!
+//! Everything that changes a row goes through here, the engine as well as `sweep` and `clear`, so
+//! that entries, both orders and totals always agree with the rows within one transaction.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
+
+use super::Table;
+use super::entry::{
+    self, BY_ACCESS, BY_EXPIRY, ENTRIES, Entry, TOTALS, Totals, access_key, expiry_key, row_key,
+};
+use super::facts::REVISION_SEQ_KEY;
+use super::record::{self, RecommendationSession};
+use crate::error::Result;
+
+type Rows<'txn> = redb::Table<'txn, &'static str, &'static [u8]>;
+type Keys<'txn> = redb::Table<'txn, &'static [u8], ()>;
+
+/// The definition of a table whose values are bytes.
+#[must_use]
+pub const fn bytes_table(name: &str) -> TableDefinition<'_, &'static str, &'static [u8]> {
+    TableDefinition::new(name)
+}
+
+/// do-memory's modification times.
+pub const REVISIONS: TableDefinition<&str, i64> = TableDefinition::new("episode_revisions");
+/// do-memory's index from an episode to its newest session.
+pub const SESSION_INDEX: TableDefinition<&str, &str> =
+    TableDefinition::new("recommendation_episode_index");
+
+/// One write transaction's view of the cache. Dropped without [`Ledger::finish`], what it did
+/// must not be committed: the totals would be wrong.
+pub struct Ledger<'txn> {
+    txn: &'txn WriteTransaction,
+    rows: BTreeMap<Table, Rows<'txn>>,
+    entries: redb::Table<'txn, &'static [u8], &'static [u8]>,
+    by_access: Keys<'txn>,
+    by_expiry: Keys<'txn>,
+    totals: BTreeMap<Table, Totals>,
+    revisions: redb::Table<'txn, &'static str, i64>,
+    last_revision: i64,
+    revised: bool,
+    lost_sessions: bool,
+}
+
+impl<'txn> Ledger<'txn> {
+    /// Opens the tables, making those that are missing.
+    ///
+    /// # Errors
+    /// When a table cannot be opened or read.
+    pub fn open(txn: &'txn WriteTransaction) -> Result<Self> {
+        let mut ledger = Self {
+            txn,
+            rows: BTreeMap::new(),
+            entries: txn.open_table(ENTRIES)?,
+            by_access: txn.open_table(BY_ACCESS)?,
+            by_expiry: txn.open_table(BY_EXPIRY)?,
+            totals: BTreeMap::new(),
+            revisions: txn.open_table(REVISIONS)?,
+            last_revision: 0,
+            revised: false,
+            lost_sessions: false,
+        };
+        ledger.last_revision = ledger.read_last_revision()?;
+        Ok(ledger)
+    }
+
+    /// The last revision that was given out to an episode, by us or by do-memory.
+    #[must_use]
+    pub const fn last_revision(&self) -> i64 {
+        self.last_revision
+    }
+
+    /// Writes a row of records together with its entry.
+    ///
+    /// # Errors
+    /// When redb fails, or an entry found is of an unknown layout.
+    pub fn put(&mut self, table: Table, key: &str, stored: &[u8], entry: &Entry) -> Result<()> {
+        self.record(table, key, entry)?;
+        self.rows(table)?.insert(key, stored)?;
+        if table == Table::Episodes {
+            self.revise(key, entry.written_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Records `entry` for a row that stays as it is.
+    ///
+    /// # Errors
+    /// When redb fails, or an entry found is of an unknown layout.
+    pub fn record(&mut self, table: Table, key: &str, entry: &Entry) -> Result<()> {
+        let row = row_key(table, key);
+        let old = match self
+            .entries
+            .insert(row.as_slice(), entry.encode()?.as_slice())?
+        {
+            Some(old) => Some(Entry::decode(old.value())?),
+            None => None,
+        };
+        let totals = self.totals(table)?;
+        if let Some(old) = &old {
+            totals.subtract(old);
+        }
+        totals.add(entry);
+        self.reorder(table, key, old.as_ref(), Some(entry))
+    }
+
+    /// Removes a row and all that is recorded about it. Returns the stored bytes that went, or
+    /// `None` when there was no such row.
+    ///
+    /// # Errors
+    /// When redb fails, or an entry found is of an unknown layout.
+    pub fn remove(&mut self, table: Table, key: &str) -> Result<Option<u64>> {
+        self.forget(table, key)?;
+        let freed = self
+            .rows(table)?
+            .remove(key)?
+            .map(|row| row.value().len() as u64);
+        match table {
+            Table::Episodes => {
+                self.revisions.remove(key)?;
+            }
+            Table::RecommendationSessions => self.lost_sessions |= freed.is_some(),
+            _ => {}
+        }
+        Ok(freed)
+    }
+
+    /// Drops what is recorded about a row, whether or not the row is there.
+    ///
+    /// # Errors
+    /// When redb fails, or the entry is of an unknown layout.
+    pub fn forget(&mut self, table: Table, key: &str) -> Result<()> {
+        if !table.holds_records() {
+            return Ok(());
+        }
+        let row = row_key(table, key);
+        let old = match self.entries.remove(row.as_slice())? {
+            Some(old) => Entry::decode(old.value())?,
+            None => return Ok(()),
+        };
+        self.totals(table)?.subtract(&old);
+        self.reorder(table, key, Some(&old), None)
+    }
+
+    /// What is recorded about a row.
+    ///
+    /// # Errors
+    /// When redb fails, or the entry is of an unknown layout.
+    pub fn entry(&self, table: Table, key: &str) -> Result<Option<Entry>> {
+        match self.entries.get(row_key(table, key).as_slice())? {
+            Some(bytes) => Entry::decode(bytes.value()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the row is still the one that `seen` describes, neither written nor used since.
+    ///
+    /// # Errors
+    /// When redb fails, or the entry is of an unknown layout.
+    pub fn is_unchanged(&mut self, table: Table, key: &str, seen: &Entry) -> Result<bool> {
+        if self
+            .entry(table, key)?
+            .is_some_and(|now| now.accessed > seen.accessed)
+        {
+            return Ok(false);
+        }
+        let stored = self.rows(table)?.get(key)?;
+        Ok(stored.is_some_and(|stored| seen.describes(stored.value())))
+    }
+
+    /// Makes a table that may stay empty.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn make(&mut self, table: Table) -> Result<()> {
+        self.rows(table).map(drop)
+    }
+
+    /// Removes every row of a table. Returns how many there were.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn clear(&mut self, table: Table) -> Result<u64> {
+        let rows = self.rows(table)?;
+        let count = rows.len()?;
+        rows.retain(|_, _| false)?;
+        let (from, to) = ([table.id()], [table.id().saturating_add(1)]);
+        self.entries
+            .retain_in::<&[u8], _>(from.as_slice()..to.as_slice(), |_, _| false)?;
+        let of_table =
+            |key: &[u8]| matches!(entry::parse_expiry_key(key), Some((_, of, _)) if of == table);
+        self.by_expiry.retain(|key, ()| !of_table(key))?;
+        self.totals.insert(table, Totals::default());
+        match table {
+            Table::Episodes => {
+                self.by_access.retain(|_, ()| false)?;
+                self.revisions.retain(|_, _| false)?;
+            }
+            Table::RecommendationSessions => self.lost_sessions |= count > 0,
+            _ => {}
+        }
+        Ok(count)
+    }
+
+    /// The bytes of a row as stored.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn stored(&mut self, table: Table, key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.rows(table)?.get(key)?.map(|row| row.value().to_vec()))
+    }
+
+    /// The modification time of an episode, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn revision(&self, episode: &str) -> Result<Option<i64>> {
+        Ok(self.revisions.get(episode)?.map(|row| row.value()))
+    }
+
+    /// Moves a row to `accessed` in the LRU order.
+    ///
+    /// # Errors
+    /// When redb fails, or the entry is of an unknown layout.
+    pub fn touch(&mut self, table: Table, key: &str, entry: &Entry, accessed: u64) -> Result<()> {
+        if accessed <= entry.accessed {
+            return Ok(());
+        }
+        self.record(table, key, &Entry { accessed, ..*entry })
+    }
+
+    /// Writes a row of a table that holds no records, such as `metadata`.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn put_plain(&mut self, table: Table, key: &str, value: &[u8]) -> Result<()> {
+        self.rows(table)?.insert(key, value)?;
+        Ok(())
+    }
+
+    /// Lets the index of sessions follow a session that was just written: an episode's entry is
+    /// the session with the greatest time and id.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn index_session(&mut self, session: &RecommendationSession) -> Result<()> {
+        let episode = session.episode_id.to_string();
+        let rank = (session.timestamp, session.session_id);
+        let mut index = self.txn.open_table(SESSION_INDEX)?;
+        let current = index.get(episode.as_str())?.map(|id| id.value().to_owned());
+        if let Some(current) = current {
+            let bytes = self.stored(Table::RecommendationSessions, &current)?;
+            let known =
+                bytes.and_then(|bytes| record::decode::<RecommendationSession>(&bytes).ok());
+            if known.is_some_and(|known| (known.timestamp, known.session_id) > rank) {
+                return Ok(());
+            }
+        }
+        index.insert(episode.as_str(), session.session_id.to_string().as_str())?;
+        Ok(())
+    }
+
+    /// Writes the totals, do-memory's revision counter and, where sessions went, their index. The
+    /// transaction can be committed afterwards.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn finish(mut self) -> Result<()> {
+        if self.revised {
+            let text = self.last_revision.to_string();
+            self.put_plain(Table::Metadata, REVISION_SEQ_KEY, text.as_bytes())?;
+        }
+        if self.lost_sessions {
+            self.rebuild_session_index()?;
+        }
+        let mut table = self.txn.open_table(TOTALS)?;
+        for (of, totals) in &self.totals {
+            table.insert(of.name(), totals.encode()?.as_slice())?;
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, table: Table) -> Result<&mut Rows<'txn>> {
+        Ok(match self.rows.entry(table) {
+            Slot::Occupied(open) => open.into_mut(),
+            Slot::Vacant(slot) => slot.insert(self.txn.open_table(bytes_table(table.name()))?),
+        })
+    }
+
+    fn totals(&mut self, table: Table) -> Result<&mut Totals> {
+        Ok(match self.totals.entry(table) {
+            Slot::Occupied(loaded) => loaded.into_mut(),
+            Slot::Vacant(slot) => {
+                let stored = match self.txn.open_table(TOTALS)?.get(table.name())? {
+                    Some(bytes) => Totals::decode(bytes.value())?,
+                    None => Totals::default(),
+                };
+                slot.insert(stored)
+            }
+        })
+    }
+
+    fn reorder(
+        &mut self,
+        table: Table,
+        key: &str,
+        old: Option<&Entry>,
+        new: Option<&Entry>,
+    ) -> Result<()> {
+        if table == Table::Episodes {
+            let was = old.map(|entry| entry.accessed);
+            let is = new.map(|entry| entry.accessed);
+            move_key(&mut self.by_access, was, is, |at| access_key(at, key))?;
+        }
+        let was = old.and_then(|entry| entry.expires_ms);
+        let is = new.and_then(|entry| entry.expires_ms);
+        move_key(&mut self.by_expiry, was, is, |at| {
+            expiry_key(at, table, key)
+        })
+    }
+
+    fn revise(&mut self, episode: &str, written_ms: i64) -> Result<()> {
+        self.last_revision = written_ms.max(self.last_revision.saturating_add(1));
+        self.revisions.insert(episode, self.last_revision)?;
+        self.revised = true;
+        Ok(())
+    }
+
+    fn read_last_revision(&mut self) -> Result<i64> {
+        let text = self.stored(Table::Metadata, REVISION_SEQ_KEY)?;
+        Ok(text
+            .and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok())
+            .unwrap_or(0))
+    }
+
+    /// Makes the index anew from the sessions that are left. Sessions are few, and rarely removed.
+    fn rebuild_session_index(&mut self) -> Result<()> {
+        let mut newest = BTreeMap::new();
+        for row in self.rows(Table::RecommendationSessions)?.iter()? {
+            let (_, bytes) = row?;
+            // A row that does not decode cannot win an index entry; it stays where it is.
+            if let Ok(session) = record::decode::<RecommendationSession>(bytes.value()) {
+                let rank = (session.timestamp, session.session_id);
+                let best = newest.entry(session.episode_id).or_insert(rank);
+                *best = rank.max(*best);
+            }
+        }
+        let mut index = self.txn.open_table(SESSION_INDEX)?;
+        index.retain(|_, _| false)?;
+        for (episode, (_, session)) in newest {
+            index.insert(episode.to_string().as_str(), session.to_string().as_str())?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows that go with an episode: its embedding and its summary.
+#[must_use]
+pub fn dependents(episode: &str) -> [(Table, String); 2] {
+    [
+        (Table::Embeddings, format!("episode_{episode}")),
+        (Table::Summaries, episode.to_owned()),
+    ]
+}
+
+/// What to record of a row that another program wrote: how old it is by the best witness, and
+/// that it is stored plain.
+#[must_use]
+pub fn witness(stored: &[u8], written_ms: i64, expires_ms: Option<i64>) -> Entry {
+    Entry {
+        written_ms,
+        accessed: u64::try_from(written_ms.saturating_mul(1_000)).unwrap_or(0),
+        expires_ms,
+        stored_len: stored.len() as u64,
+        raw_len: stored.len() as u64,
+        codec: entry::Codec::Plain,
+        digest: entry::digest(stored),
+    }
+}
+
+fn move_key<T: PartialEq + Copy>(
+    keys: &mut Keys<'_>,
+    old: Option<T>,
+    new: Option<T>,
+    key_of: impl Fn(T) -> Vec<u8>,
+) -> Result<()> {
+    if old == new {
+        return Ok(());
+    }
+    if let Some(old) = old {
+        keys.remove(key_of(old).as_slice())?;
+    }
+    if let Some(new) = new {
+        keys.insert(key_of(new).as_slice(), ())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Writes that are visible but not yet committed, laid over the last committed state.
+//!
+//! Invariants. What a reader sees of a row is the newest of: `current`, `flushing`, `view`. Every
+//! change to a row is first an [`Op`] in `current`; the writer moves the whole group to `flushing`,
+//! commits it, and then exchanges the view and drops the group in one step.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Table;
+use super::entry::Entry;
+use super::victims::Victims;
+use super::view::View;
+use crate::error::Result;
+
+/// Where a row lives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Space {
+    /// A table of do-memory.
+    Known(Table),
+    /// A table of the user.
+    User(Arc<str>),
+}
+
+/// A change to one row.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    /// Write a record.
+    Put { stored: Arc<[u8]>, entry: Entry },
+    /// Write bytes of which nothing is recorded.
+    Plain(Arc<[u8]>),
+    /// Remove the row.
+    Remove,
+}
+
+impl Op {
+    /// Whether this writes the row that `entry` describes.
+    pub(super) fn is(&self, entry: &Entry) -> bool {
+        matches!(self, Self::Put { entry: own, .. } if own == entry)
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Put { stored, .. } | Self::Plain(stored) => stored.len(),
+            Self::Remove => 0,
+        }
+    }
+}
+
+/// Changes that are committed together.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    spaces: HashMap<Space, HashMap<Box<str>, Op>>,
+    bytes: usize,
+}
+
+impl Group {
+    pub(super) fn is_empty(&self) -> bool {
+        self.spaces.is_empty()
+    }
+
+    /// Bytes of values that wait in memory.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn get(&self, space: &Space, key: &str) -> Option<&Op> {
+        self.spaces.get(space)?.get(key)
+    }
+
+    pub(super) fn of(&self, space: &Space) -> impl Iterator<Item = (&str, &Op)> {
+        let rows = self.spaces.get(space).into_iter().flatten();
+        rows.map(|(key, op)| (key.as_ref(), op))
+    }
+
+    /// The changes in the order of their keys, which is the cheapest to write.
+    pub(super) fn sorted(&self) -> Vec<(&Space, &str, &Op)> {
+        let mut all: Vec<_> = self
+            .spaces
+            .iter()
+            .flat_map(|(space, rows)| rows.iter().map(move |(key, op)| (space, key.as_ref(), op)))
+            .collect();
+        all.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        all
+    }
+
+    fn set(&mut self, space: Space, key: &str, op: Op) {
+        self.bytes = self.bytes.saturating_add(op.bytes() + key.len());
+        self.spaces.entry(space).or_default().insert(key.into(), op);
+    }
+}
+
+/// The state that readers see.
+pub(super) struct Overlay {
+    pub(super) view: Arc<View>,
+    /// Counts the exchanges of `view`.
+    pub(super) generation: u64,
+    pub(super) current: Group,
+    pub(super) flushing: Option<Arc<Group>>,
+    /// Counts the changes ever accepted; a group is durable up to the count at which it was taken.
+    pub(super) accepted: u64,
+    /// Live episodes, pending changes included.
+    pub(super) episodes: u64,
+    pub(super) victims: Victims,
+}
+
+impl Overlay {
+    pub(super) fn over(view: Arc<View>) -> Result<Self> {
+        let episodes = view.len(Table::Episodes)?;
+        Ok(Self {
+            view,
+            generation: 0,
+            current: Group::default(),
+            flushing: None,
+            accepted: 0,
+            episodes,
+            victims: Victims::default(),
+        })
+    }
+
+    /// The newest pending change to a row.
+    pub(super) fn pending(&self, space: &Space, key: &str) -> Option<&Op> {
+        self.current
+            .get(space, key)
+            .or_else(|| self.flushing.as_ref()?.get(space, key))
+    }
+
+    /// Whether the episode is there, pending changes included.
+    pub(super) fn has_episode(&self, key: &str) -> Result<bool> {
+        match self.pending(&Space::Known(Table::Episodes), key) {
+            Some(Op::Remove) => Ok(false),
+            Some(_) => Ok(true),
+            None => Ok(self.view.row(Table::Episodes, key, |_| ())?.is_some()),
+        }
+    }
+
+    /// Accepts a change and keeps count of the episodes.
+    pub(super) fn accept(&mut self, space: Space, key: &str, op: Op) -> Result<()> {
+        if space == Space::Known(Table::Episodes) {
+            match (self.has_episode(key)?, matches!(op, Op::Remove)) {
+                (true, true) => self.episodes = self.episodes.saturating_sub(1),
+                (false, false) => self.episodes = self.episodes.saturating_add(1),
+                _ => {}
+            }
+        }
+        self.current.set(space, key, op);
+        self.accepted = self.accepted.saturating_add(1);
+        Ok(())
+    }
+
+    /// Hands the waiting changes to the writer.
+    pub(super) fn take(&mut self) -> Arc<Group> {
+        let group = Arc::new(std::mem::take(&mut self.current));
+        self.flushing = Some(Arc::clone(&group));
+        group
+    }
+
+    /// Exchanges the committed state, which holds what was being flushed.
+    pub(super) fn advance(&mut self, view: Arc<View>) {
+        self.view = view;
+        self.generation = self.generation.wrapping_add(1);
+        self.flushing = None;
+        self.victims.reset();
+    }
+
+    /// Counts the episodes anew, for when another process may have written.
+    pub(super) fn recount(&mut self) -> Result<()> {
+        let mut count = self.view.len(Table::Episodes)?;
+        for (key, op) in self.current.of(&Space::Known(Table::Episodes)) {
+            let on_disk = self.view.row(Table::Episodes, key, |_| ())?.is_some();
+            match (on_disk, matches!(op, Op::Remove)) {
+                (true, true) => count = count.saturating_sub(1),
+                (false, false) => count = count.saturating_add(1),
+                _ => {}
+            }
+        }
+        self.episodes = count;
+        Ok(())
+    }
+}

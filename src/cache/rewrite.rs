@@ -1,0 +1,358 @@
+//! Writing a cache anew, row by row: a dense file, with the compression asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::compression::{self, Dictionaries};
+use super::config::expiry;
+use super::entry::{self, Codec, DICTIONARIES, Entry, OWN_TABLES};
+use super::facts::{LIMITS_KEY, Limits};
+use super::ledger::Ledger;
+use super::observe::observe;
+use super::view::View;
+use super::{Table, training};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::{Snapshot, TableInfo, ValueKind, ValueRef};
+
+/// What becomes of the compression of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recompress {
+    /// Every row stays as it is.
+    Keep,
+    /// Rows are stored plain, as do-memory reads them.
+    Off,
+    /// Rows are compressed at that level, with a newly trained dictionary.
+    Level(u8),
+}
+
+/// Rows and a digest over their keys and inflated values, for each table whose rows can be read;
+/// for another table its rows and stored bytes. Two caches with equal contents hold the same.
+pub type Contents = BTreeMap<String, (u64, u128)>;
+
+/// Whether every table is of a kind that can be written anew row by row.
+#[must_use]
+pub fn can_rewrite(tables: &[TableInfo]) -> bool {
+    tables.iter().all(|table| {
+        !matches!(table.kind, ValueKind::Multimap | ValueKind::Other) || is_own(&table.name)
+    })
+}
+
+/// Writes all of `view` into `to`, which is empty.
+///
+/// `step` is called with the number of rows after each few of them, and may stop the work.
+///
+/// # Errors
+/// When a row cannot be read, inflated or written, and what `step` returns.
+pub fn rewrite(
+    snapshot: &Snapshot,
+    view: &View,
+    to: &Database,
+    how: Recompress,
+    now_ms: i64,
+    step: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<()> {
+    let limits: Option<Limits> = view.fact(LIMITS_KEY)?;
+    let old = Dictionaries::load(view.transaction(), 0)?;
+    let trained = match how {
+        Recompress::Level(_) => compression::train(&training::samples(view, &old)?),
+        Recompress::Keep | Recompress::Off => None,
+    };
+    let mut new = Dictionaries::default();
+    let next_id = old.newest().unwrap_or(0).saturating_add(1);
+    if let (Some(bytes), Recompress::Level(level)) = (&trained, how) {
+        new.add(next_id, bytes, level);
+    }
+    let txn = to.begin_write()?;
+    let mut writer = Writer {
+        view,
+        old,
+        new,
+        how,
+        now_ms,
+        ttl_seconds: limits.and_then(|limits| limits.ttl_seconds),
+        needed: BTreeSet::new(),
+        step,
+        since_step: 0,
+    };
+    let mut ledger = Ledger::open(&txn)?;
+    // In the order of their numbers, so that entries are appended and never inserted.
+    let mut records: Vec<Table> = Table::ALL
+        .into_iter()
+        .filter(|table| table.holds_records())
+        .collect();
+    records.sort_by_key(|table| table.id());
+    for table in records {
+        writer.copy_records(&mut ledger, table)?;
+    }
+    ledger.finish()?;
+    for table in snapshot.tables()? {
+        let is_record = Table::from_name(&table.name).is_some_and(Table::holds_records);
+        if !is_record && !is_own(&table.name) {
+            writer.copy_table(snapshot, &txn, &table)?;
+        }
+    }
+    let needed = std::mem::take(&mut writer.needed);
+    copy_dictionaries(view, &txn, &needed)?;
+    if let Some(bytes) = trained {
+        txn.open_table(DICTIONARIES)?
+            .insert(next_id, bytes.as_slice())?;
+    }
+    txn.commit()?;
+    Ok(())
+}
+
+struct Writer<'a> {
+    view: &'a View,
+    old: Dictionaries,
+    new: Dictionaries,
+    how: Recompress,
+    now_ms: i64,
+    /// The time to live that the cache has recorded, for rows of which nothing else is.
+    ttl_seconds: Option<u64>,
+    /// Old dictionaries that a row written still refers to.
+    needed: BTreeSet<u32>,
+    step: &'a mut dyn FnMut(u64) -> Result<()>,
+    since_step: u64,
+}
+
+/// Rows between two calls of `step`.
+const STEP: u64 = 256;
+
+impl Writer<'_> {
+    fn copy_records(&mut self, ledger: &mut Ledger<'_>, table: Table) -> Result<()> {
+        let Some(rows) = self.view.rows(table)? else {
+            return Ok(());
+        };
+        ledger.make(table)?;
+        for row in rows.iter()? {
+            let (key, stored) = row?;
+            let (key, stored) = (key.value(), stored.value());
+            let recorded = self
+                .view
+                .entry(table, key)?
+                .filter(|entry| entry.describes(stored));
+            let (bytes, entry) = self.recoded(table, key, stored, recorded)?;
+            ledger.put_plain(table, key, bytes.as_deref().unwrap_or(stored))?;
+            if let Some(entry) = entry {
+                if let Codec::ZstdDictionary(id) = entry.codec
+                    && bytes.is_none()
+                {
+                    self.needed.insert(id);
+                }
+                ledger.record(table, key, &entry)?;
+            }
+            self.tick()?;
+        }
+        Ok(())
+    }
+
+    /// The bytes to store instead of `stored`, if others, and what to record of them. A row of
+    /// which nothing was recorded stays so while it stays plain.
+    fn recoded(
+        &self,
+        table: Table,
+        key: &str,
+        stored: &[u8],
+        recorded: Option<Entry>,
+    ) -> Result<(Option<Vec<u8>>, Option<Entry>)> {
+        let level = match self.how {
+            Recompress::Keep => return Ok((None, recorded)),
+            Recompress::Off => None,
+            Recompress::Level(level) => Some(level).filter(|_| table.expires()),
+        };
+        let raw = match recorded {
+            Some(entry) if entry.codec != Codec::Plain => {
+                Some(self.old.inflate(entry.codec, stored, entry.raw_len)?)
+            }
+            _ => None,
+        };
+        let plain = raw.as_deref().unwrap_or(stored);
+        let (codec, smaller) = match level {
+            Some(level) => self.new.compress(plain, level)?,
+            None => (Codec::Plain, None),
+        };
+        let raw_len = plain.len() as u64;
+        let bytes = smaller.or(raw);
+        if bytes.is_none() {
+            return Ok((None, recorded));
+        }
+        let entry = match recorded {
+            Some(entry) => entry,
+            None => self.observed(table, key, stored)?,
+        };
+        let now_stored = bytes.as_deref().unwrap_or(stored);
+        let entry = Entry {
+            stored_len: now_stored.len() as u64,
+            raw_len,
+            codec,
+            digest: entry::digest(now_stored),
+            ..entry
+        };
+        Ok((bytes, Some(entry)))
+    }
+
+    fn observed(&self, table: Table, key: &str, stored: &[u8]) -> Result<Entry> {
+        let entry = observe(self.view, table, key, stored, self.now_ms)?;
+        let ttl = self.ttl_seconds.filter(|_| table.expires());
+        let expires_ms = ttl.map(|seconds| expiry(entry.written_ms, seconds));
+        Ok(Entry {
+            expires_ms,
+            ..entry
+        })
+    }
+
+    fn copy_table(
+        &mut self,
+        from: &Snapshot,
+        txn: &WriteTransaction,
+        table: &TableInfo,
+    ) -> Result<()> {
+        let name = table.name.as_str();
+        match table.kind {
+            ValueKind::Bytes => {
+                let mut to = txn.open_table(TableDefinition::<&str, &[u8]>::new(name))?;
+                self.copy_rows(from, name, |key, value| match value {
+                    ValueRef::Bytes(bytes) => Ok(to.insert(key, bytes).map(drop)?),
+                    _ => Ok(()),
+                })
+            }
+            ValueKind::Text => {
+                let mut to = txn.open_table(TableDefinition::<&str, &str>::new(name))?;
+                self.copy_rows(from, name, |key, value| match value {
+                    ValueRef::Text(text) => Ok(to.insert(key, text).map(drop)?),
+                    _ => Ok(()),
+                })
+            }
+            ValueKind::U64 => {
+                let mut to = txn.open_table(TableDefinition::<&str, u64>::new(name))?;
+                self.copy_rows(from, name, |key, value| match value {
+                    ValueRef::U64(number) => Ok(to.insert(key, number).map(drop)?),
+                    _ => Ok(()),
+                })
+            }
+            ValueKind::I64 => {
+                let mut to = txn.open_table(TableDefinition::<&str, i64>::new(name))?;
+                self.copy_rows(from, name, |key, value| match value {
+                    ValueRef::I64(number) => Ok(to.insert(key, number).map(drop)?),
+                    _ => Ok(()),
+                })
+            }
+            ValueKind::Multimap | ValueKind::Other => Err(Error::new(
+                ErrorKind::Failed,
+                format!("the table {name:?} cannot be written row by row"),
+            )),
+        }
+    }
+
+    fn copy_rows(
+        &mut self,
+        from: &Snapshot,
+        table: &str,
+        mut put: impl FnMut(&str, ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
+        from.scan(table, None, &mut |key, value| {
+            put(key, value)?;
+            self.tick()?;
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        self.since_step += 1;
+        if self.since_step == STEP {
+            self.since_step = 0;
+            (self.step)(STEP)?;
+        }
+        Ok(())
+    }
+}
+
+fn copy_dictionaries(view: &View, txn: &WriteTransaction, needed: &BTreeSet<u32>) -> Result<()> {
+    let mut to = txn.open_table(DICTIONARIES)?;
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let from = view.transaction().open_table(DICTIONARIES)?;
+    for id in needed {
+        let bytes = from.get(id)?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("the compression dictionary {id} is missing"),
+            )
+        })?;
+        to.insert(id, bytes.value())?;
+    }
+    Ok(())
+}
+
+fn is_own(table: &str) -> bool {
+    OWN_TABLES.contains(&table)
+}
+
+/// Reads everything once and sums it up, to compare two caches.
+///
+/// # Errors
+/// When a row cannot be read or inflated.
+pub fn contents(snapshot: &Snapshot, view: &View) -> Result<Contents> {
+    let dictionaries = Dictionaries::load(view.transaction(), 0)?;
+    let mut contents = Contents::new();
+    for table in snapshot.tables()? {
+        if is_own(&table.name) {
+            continue;
+        }
+        let sum = match table.kind {
+            ValueKind::Multimap | ValueKind::Other => {
+                u128::from(snapshot.measure(&table.name)?.stored_bytes)
+            }
+            _ => digest_rows(snapshot, view, &dictionaries, &table.name)?,
+        };
+        contents.insert(table.name, (table.rows, sum));
+    }
+    Ok(contents)
+}
+
+fn digest_rows(
+    snapshot: &Snapshot,
+    view: &View,
+    dictionaries: &Dictionaries,
+    name: &str,
+) -> Result<u128> {
+    let mut hasher = Xxh3Default::new();
+    let records = Table::from_name(name).filter(|table| table.holds_records());
+    snapshot.scan(name, None, &mut |key, value| {
+        add(&mut hasher, key.as_bytes());
+        match value {
+            ValueRef::Bytes(stored) => {
+                let recorded = match records {
+                    Some(table) => view
+                        .entry(table, key)?
+                        .filter(|entry| entry.describes(stored)),
+                    None => None,
+                };
+                match recorded {
+                    Some(entry) if entry.codec != Codec::Plain => {
+                        add(
+                            &mut hasher,
+                            &dictionaries.inflate(entry.codec, stored, entry.raw_len)?,
+                        );
+                    }
+                    _ => add(&mut hasher, stored),
+                }
+            }
+            ValueRef::Text(text) => add(&mut hasher, text.as_bytes()),
+            ValueRef::U64(number) => hasher.update(&number.to_le_bytes()),
+            ValueRef::I64(number) => hasher.update(&number.to_le_bytes()),
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(hasher.digest128())
+}
+
+/// With its length before it, so that no two sequences of fields read alike.
+fn add(hasher: &mut Xxh3Default, bytes: &[u8]) {
+    hasher.update(&(bytes.len() as u64).to_le_bytes());
+    hasher.update(bytes);
+}

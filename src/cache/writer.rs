@@ -1,0 +1,162 @@
+//! The thread that commits, removes what has expired, and writes down what is only in memory.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redb::ReadableDatabase;
+
+use super::Table;
+use super::config::Concurrency;
+use super::engine::Engine;
+use super::facts::{self, ACTIVITY_KEY};
+use super::gate::Work;
+use super::ledger::{Ledger, bytes_table};
+use super::overlay::{Group, Op, Space};
+use super::record::{self, RecommendationSession};
+use super::training;
+use super::view::View;
+use crate::error::Result;
+
+/// How long uses and counters stay in memory when nothing is written.
+const NOTES_INTERVAL: Duration = Duration::from_secs(10);
+/// Expired rows that are removed under one hold of the overlay's lock.
+const EXPIRY_BATCH: usize = 256;
+
+/// Runs until the engine is closed.
+pub(super) fn run(engine: &Engine) {
+    let clean_every = Duration::from_secs(engine.config.ttl_check_interval);
+    let mut clean = Instant::now() + clean_every;
+    let mut notes = Instant::now() + NOTES_INTERVAL;
+    loop {
+        let work = engine
+            .gate
+            .next_work(engine.config.commit_window, clean.min(notes));
+        if work == Work::Tick && engine.gate.failure().is_none() && Instant::now() >= clean {
+            latch(engine, maintain(engine));
+        }
+        if engine.gate.failure().is_none() {
+            latch(engine, commit(engine));
+        }
+        match work {
+            Work::Close => return,
+            Work::Commit => {}
+            Work::Tick => {
+                let now = Instant::now();
+                notes = now + NOTES_INTERVAL;
+                if now >= clean {
+                    clean = now + clean_every;
+                }
+            }
+        }
+    }
+}
+
+fn latch(engine: &Engine, result: Result<()>) {
+    if let Err(error) = result {
+        engine.gate.fail(&error);
+    }
+}
+
+fn maintain(engine: &Engine) -> Result<()> {
+    drop_expired(engine)?;
+    training::train_if_due(engine)
+}
+
+/// Accepts the removal of every row whose time is over. Returns how many.
+pub(super) fn drop_expired(engine: &Engine) -> Result<u64> {
+    let now_ms = engine.config.clock.now_ms();
+    let view = Arc::clone(&engine.overlay().view);
+    let mut dropped = 0;
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let rows = view.expired(now_ms, after.as_deref(), EXPIRY_BATCH)?;
+        let Some((at, table, key)) = rows.last() else {
+            return Ok(dropped);
+        };
+        after = Some(super::entry::expiry_key(*at, *table, key));
+        let mut overlay = engine.overlay_mut();
+        for (_, table, key) in &rows {
+            if engine.expire(&mut overlay, &view, (*table, key), now_ms)? {
+                dropped += 1;
+            }
+        }
+        engine.gate.announce(overlay.current.bytes())?;
+    }
+}
+
+/// Commits all that waits: changes, uses and counters.
+fn commit(engine: &Engine) -> Result<()> {
+    let (group, count) = {
+        let mut overlay = engine.overlay_mut();
+        let group = overlay.take();
+        engine.gate.taken();
+        (group, overlay.accepted)
+    };
+    let uses = engine.hot.take_uses();
+    if group.is_empty() && uses.is_empty() && !engine.counters.is_unrecorded() {
+        engine.overlay_mut().flushing = None;
+        engine.gate.committed(count);
+        return Ok(());
+    }
+    let mut activity = engine.counters.activity();
+    let txn = engine.db.begin_write()?;
+    apply_to_user_tables(&txn, &group)?;
+    let mut ledger = Ledger::open(&txn)?;
+    apply(&mut ledger, &group)?;
+    for (table, key, stamp) in uses {
+        if let Some(entry) = ledger.entry(table, &key)? {
+            ledger.touch(table, &key, &entry, stamp)?;
+        }
+    }
+    activity.revision = ledger.last_revision();
+    ledger.put_plain(Table::Metadata, ACTIVITY_KEY, &facts::encode(&activity)?)?;
+    ledger.finish()?;
+    txn.commit()?;
+    let view = Arc::new(View::new(engine.db.begin_read()?));
+    {
+        let mut overlay = engine.overlay_mut();
+        overlay.advance(view);
+        if engine.config.concurrency == Concurrency::MultiWriter {
+            overlay.recount()?;
+        }
+    }
+    engine.hot.uses_written();
+    engine.counters.set_recorded(activity);
+    engine.gate.committed(count);
+    Ok(())
+}
+
+fn apply(ledger: &mut Ledger<'_>, group: &Group) -> Result<()> {
+    for (space, key, op) in group.sorted() {
+        let Space::Known(table) = space else { continue };
+        match op {
+            Op::Put { stored, entry } => {
+                ledger.put(*table, key, stored, entry)?;
+                if *table == Table::RecommendationSessions {
+                    ledger.index_session(&record::decode::<RecommendationSession>(stored)?)?;
+                }
+            }
+            Op::Plain(bytes) => ledger.put_plain(*table, key, bytes)?,
+            Op::Remove => {
+                ledger.remove(*table, key)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn apply_to_user_tables(txn: &redb::WriteTransaction, group: &Group) -> Result<()> {
+    for (space, key, op) in group.sorted() {
+        let Space::User(name) = space else { continue };
+        let mut table = txn.open_table(bytes_table(name))?;
+        match op {
+            Op::Put { stored: bytes, .. } | Op::Plain(bytes) => {
+                table.insert(key, bytes.as_ref())?;
+            }
+            Op::Remove => {
+                table.remove(key)?;
+            }
+        }
+    }
+    Ok(())
+}
