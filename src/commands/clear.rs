@@ -1,9 +1,43 @@
 //! `clear`: removes rows on request.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use super::{Context, NotBuilt};
-use crate::error::Result;
+use redb::Database;
+use serde::Serialize;
+
+use super::access;
+use super::{Context, Report};
+use crate::cache::entry::METADATA_PREFIX;
+use crate::cache::ledger::Ledger;
+use crate::cache::{Table, View};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file;
+use crate::ui::{self, Cell, Column, Severity};
+
+/// Rows that go in one transaction, where not a whole table goes.
+const BATCH: usize = 1_000;
+
+/// What goes from one table.
+#[derive(Clone, Debug, Serialize)]
+struct Share {
+    table: Table,
+    /// Rows that go.
+    rows: u64,
+    /// Their stored bytes; `None` where a whole table goes and nothing had to be read.
+    bytes: Option<u64>,
+    /// Rows that stay.
+    stay: u64,
+}
+
+/// What a clear removed, or would remove.
+#[derive(Debug, Serialize)]
+pub struct ClearReport {
+    dry_run: bool,
+    tables: Vec<Share>,
+    backup: Option<PathBuf>,
+    elapsed_ms: u64,
+}
 
 /// Remove rows: of all tables that a rebuild brings back, or of those named
 ///
@@ -49,10 +83,281 @@ pub struct Args {
     pub yes: bool,
 }
 
+/// Which rows of a table go.
+struct Filter<'a> {
+    prefix: Option<&'a str>,
+    /// Only those whose time is over then.
+    expired_at_ms: Option<i64>,
+}
+
 /// Carries the command out.
 ///
 /// # Errors
-/// Always, until it is built.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<NotBuilt> {
-    NotBuilt::yet()
+/// When it is not confirmed, the cache is in use or cannot be written, or is of another layout.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<ClearReport> {
+    let began = Instant::now();
+    let filter = Filter {
+        prefix: args.prefix.as_deref(),
+        expired_at_ms: args.expired.then(|| context.now.timestamp_millis()),
+    };
+    let tables = tables(args)?;
+    let planned = access::view(context, |_, view| plan(view, &tables, &filter))?;
+    let mut report = ClearReport {
+        dry_run: args.dry_run,
+        tables: planned,
+        backup: None,
+        elapsed_ms: 0,
+    };
+    if !args.dry_run && report.rows() > 0 {
+        context.ui.aside(&report.plan_view());
+        context.confirm(&format!("Remove {} rows?", report.rows()), args.yes)?;
+        if let Some(backup) = &args.backup {
+            back_up(context, backup)?;
+            report.backup = Some(backup.clone());
+        }
+        let db = access::open_for_writing(context)?;
+        report.tables = execute(context, &db, &tables, &filter)?;
+        db.close()?;
+    }
+    report.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(report)
+}
+
+/// The tables meant: those named, or all that a rebuild brings back.
+fn tables(args: &Args) -> Result<Vec<Table>> {
+    if args.all {
+        let rebuilt = |table: &Table| table.expires() || *table == Table::Procedural;
+        return Ok(Table::ALL.into_iter().filter(rebuilt).collect());
+    }
+    let mut tables = Vec::new();
+    for name in &args.table {
+        let table = access::table_named(name)?;
+        if !table.holds_records() && table != Table::Metadata {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{table} follows other tables and is not cleared by itself"),
+            ));
+        }
+        if !tables.contains(&table) {
+            tables.push(table);
+        }
+    }
+    Ok(tables)
+}
+
+fn plan(view: &View, tables: &[Table], filter: &Filter<'_>) -> Result<Vec<Share>> {
+    let share = |table: &Table| {
+        let all = view.len(*table)?;
+        if filter.is_none() && *table != Table::Metadata {
+            return Ok(Share {
+                table: *table,
+                rows: all,
+                bytes: None,
+                stay: 0,
+            });
+        }
+        let mut share = Share {
+            table: *table,
+            rows: 0,
+            bytes: Some(0),
+            stay: all,
+        };
+        let Some(rows) = view.rows(*table)? else {
+            return Ok(share);
+        };
+        for row in rows.range(filter.start()..)? {
+            let (key, stored) = row?;
+            if filter.is_past(key.value()) {
+                break;
+            }
+            if filter.takes(view, *table, key.value(), stored.value())? {
+                share.rows += 1;
+                share.bytes = share.bytes.map(|bytes| bytes + stored.value().len() as u64);
+            }
+        }
+        share.stay = all.saturating_sub(share.rows);
+        Ok(share)
+    };
+    tables.iter().map(share).collect()
+}
+
+fn execute(
+    context: &Context<'_>,
+    db: &Database,
+    tables: &[Table],
+    filter: &Filter<'_>,
+) -> Result<Vec<Share>> {
+    let bar = context.ui.progress("clearing");
+    let mut shares = Vec::new();
+    for table in tables {
+        context.cancel.check()?;
+        let share = if filter.is_none() && *table != Table::Metadata {
+            clear_whole(db, *table)?
+        } else {
+            clear_some(context, db, *table, filter)?
+        };
+        bar.advance(share.rows);
+        shares.push(share);
+    }
+    bar.finish();
+    Ok(shares)
+}
+
+fn clear_whole(db: &Database, table: Table) -> Result<Share> {
+    let txn = db.begin_write()?;
+    let mut ledger = Ledger::open(&txn)?;
+    let rows = ledger.clear(table)?;
+    ledger.finish()?;
+    txn.commit()?;
+    Ok(Share {
+        table,
+        rows,
+        bytes: None,
+        stay: 0,
+    })
+}
+
+/// Removes the matching rows in short transactions, each of which decides anew what matches.
+fn clear_some(
+    context: &Context<'_>,
+    db: &Database,
+    table: Table,
+    filter: &Filter<'_>,
+) -> Result<Share> {
+    let mut share = Share {
+        table,
+        rows: 0,
+        bytes: Some(0),
+        stay: 0,
+    };
+    loop {
+        context.cancel.check()?;
+        let view = View::new(redb::ReadableDatabase::begin_read(db)?);
+        let keys = matching(&view, table, filter)?;
+        if keys.is_empty() {
+            share.stay = view.len(table)?;
+            return Ok(share);
+        }
+        drop(view);
+        let txn = db.begin_write()?;
+        let mut ledger = Ledger::open(&txn)?;
+        for key in keys {
+            let freed = ledger.remove(table, &key)?;
+            share.rows += u64::from(freed.is_some());
+            share.bytes = share.bytes.map(|bytes| bytes + freed.unwrap_or(0));
+        }
+        ledger.finish()?;
+        txn.commit()?;
+    }
+}
+
+fn matching(view: &View, table: Table, filter: &Filter<'_>) -> Result<Vec<String>> {
+    let mut keys = Vec::new();
+    let Some(rows) = view.rows(table)? else {
+        return Ok(keys);
+    };
+    for row in rows.range(filter.start()..)? {
+        let (key, stored) = row?;
+        if keys.len() == BATCH || filter.is_past(key.value()) {
+            break;
+        }
+        if filter.takes(view, table, key.value(), stored.value())? {
+            keys.push(key.value().to_owned());
+        }
+    }
+    Ok(keys)
+}
+
+/// A copy of the whole file, taken while nobody writes.
+fn back_up(context: &Context<'_>, to: &Path) -> Result<()> {
+    let lock = file::ExclusiveLock::acquire(&context.cache, context.lock_timeout)?;
+    let copied = file::copy_new(&context.cache, to);
+    drop(lock);
+    copied
+}
+
+impl Filter<'_> {
+    fn is_none(&self) -> bool {
+        self.prefix.is_none() && self.expired_at_ms.is_none()
+    }
+
+    fn start(&self) -> &str {
+        self.prefix.unwrap_or("")
+    }
+
+    fn is_past(&self, key: &str) -> bool {
+        self.prefix.is_some_and(|prefix| !key.starts_with(prefix))
+    }
+
+    fn takes(&self, view: &View, table: Table, key: &str, stored: &[u8]) -> Result<bool> {
+        if table == Table::Metadata && key.starts_with(METADATA_PREFIX) {
+            return Ok(false);
+        }
+        let Some(now_ms) = self.expired_at_ms else {
+            return Ok(true);
+        };
+        let recorded = view
+            .entry(table, key)?
+            .filter(|entry| entry.describes(stored));
+        Ok(recorded.is_some_and(|entry| entry.is_expired(now_ms)))
+    }
+}
+
+impl ClearReport {
+    fn rows(&self) -> u64 {
+        self.tables.iter().map(|share| share.rows).sum()
+    }
+
+    fn plan_view(&self) -> ui::View {
+        let columns = [
+            Column::left("table"),
+            Column::right("rows"),
+            Column::right("size"),
+            Column::right("stay"),
+        ];
+        let rows = self.tables.iter().map(|share| {
+            vec![
+                Cell::text(share.table.name()),
+                Cell::count(share.rows),
+                Cell::bytes(share.bytes),
+                Cell::count(share.stay),
+            ]
+        });
+        ui::View::new().table(columns, rows)
+    }
+}
+
+impl Report for ClearReport {
+    fn schema(&self) -> &'static str {
+        "clear"
+    }
+
+    fn view(&self) -> ui::View {
+        let title = if self.dry_run {
+            "would remove"
+        } else {
+            "removed"
+        };
+        let view = ui::View::new().heading(title);
+        let view = self
+            .plan_view()
+            .blocks()
+            .iter()
+            .cloned()
+            .fold(view, ui::View::block);
+        if self.rows() == 0 {
+            return view.note(Severity::Info, "there was nothing to remove");
+        }
+        let backup = self.backup.as_ref().map(|path| path.display().to_string());
+        view.when(!self.dry_run, |view| {
+            view.pair(
+                "took",
+                Cell::elapsed(Duration::from_millis(self.elapsed_ms)),
+            )
+            .when(backup.is_some(), |view| {
+                view.pair("backup", Cell::key(backup.unwrap_or_default()))
+            })
+            .next("redb-cache compact")
+        })
+    }
 }

@@ -1,10 +1,25 @@
 //! `compact`: gives unused space back to the file system.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use redb::backends::FileBackend;
+use redb::{Builder, Database};
+use serde::Serialize;
+
+use super::access::{self, PAGE_CACHE, Space};
 use super::values::{Limit, Recompress};
-use super::{Context, NotBuilt};
-use crate::error::Result;
+use super::{Context, Report};
+use crate::cache::rewrite::{self, Contents};
+use crate::cache::{View, schema};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::{self, Backup, ReadOptions, Replacement};
+use crate::ui::{self, Cell, Progress, Severity};
+
+/// Rounds of redb's own compaction; each moves pages from the end of the file to its front, and
+/// the last one finds nothing more to do.
+const MAX_ROUNDS: usize = 16;
 
 /// Give unused space back to the file system
 ///
@@ -37,10 +52,237 @@ pub struct Args {
     pub dry_run: bool,
 }
 
+/// What became of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    /// The compact copy is in place.
+    Compacted,
+    /// A dry run.
+    Forecast,
+    /// Less would be given back than `--min-reclaim`.
+    NotWorthIt,
+    /// The compact copy was no smaller.
+    NoGain,
+}
+
+/// What a compaction did, or would do.
+#[derive(Debug, Serialize)]
+pub struct CompactReport {
+    outcome: Outcome,
+    before: Space,
+    /// `None` when nothing was written.
+    after: Option<Space>,
+    /// Bytes that the file became shorter.
+    given_back: Option<u64>,
+    rows: u64,
+    backup: Option<PathBuf>,
+    elapsed_ms: u64,
+}
+
 /// Carries the command out.
 ///
 /// # Errors
-/// Always, until it is built.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<NotBuilt> {
-    NotBuilt::yet()
+/// When the cache is in use, cannot be read or replaced, is of another layout, or the disk has no
+/// room for the copy. The cache is then as it was.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<CompactReport> {
+    let began = Instant::now();
+    let mut report = access::view(context, |snapshot, _| {
+        let rows = snapshot.tables()?.iter().map(|table| table.rows).sum();
+        Ok(CompactReport {
+            outcome: Outcome::Forecast,
+            before: Space::measured(snapshot)?,
+            after: None,
+            given_back: None,
+            rows,
+            backup: None,
+            elapsed_ms: 0,
+        })
+    })?;
+    let reclaimable = report.before.reclaimable.unwrap_or(0);
+    let enough = args
+        .min_reclaim
+        .is_none_or(|limit| reclaimable >= limit.of(report.before.length));
+    if !enough {
+        report.outcome = Outcome::NotWorthIt;
+    } else if !args.dry_run {
+        replace(args, context, &mut report)?;
+    }
+    report.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(report)
+}
+
+fn replace(args: &Args, context: &Context<'_>, report: &mut CompactReport) -> Result<()> {
+    let replacement = Replacement::begin(&context.cache, context.lock_timeout)?;
+    // The copy is at most as large as what is used, give or take the pages of the trees.
+    let used = report.before.used.unwrap_or(report.before.length);
+    replacement.require_space(used.saturating_add(used / 8).saturating_add(1 << 20))?;
+    let bar = context.ui.progress("compacting");
+    bar.set_total(report.rows.saturating_mul(2));
+    let stage = build(args, context, &replacement, &bar)?;
+    context.cancel.check()?;
+    verify(&replacement, &stage)?;
+    bar.finish();
+    let after = measure(replacement.stage_path())?;
+    report.after = Some(after);
+    report.given_back = Some(report.before.length.saturating_sub(after.length));
+    if after.length >= report.before.length && args.recompress.is_none() {
+        replacement.abandon();
+        report.outcome = Outcome::NoGain;
+        report.after = None;
+        return Ok(());
+    }
+    let backup = args.backup.clone().map_or(Backup::None, Backup::At);
+    report.backup = replacement.finish(backup)?;
+    report.outcome = Outcome::Compacted;
+    Ok(())
+}
+
+/// Writes the compact copy beside the cache, and returns what it must hold.
+fn build(
+    args: &Args,
+    context: &Context<'_>,
+    replacement: &Replacement,
+    bar: &Progress,
+) -> Result<Contents> {
+    let stage = replacement.create_stage()?;
+    let how = match args.recompress {
+        None => rewrite::Recompress::Keep,
+        Some(Recompress::Off) => rewrite::Recompress::Off,
+        Some(Recompress::Level(level)) => rewrite::Recompress::Level(level),
+    };
+    let step = |rows: u64| {
+        bar.advance(rows);
+        context.cancel.check()
+    };
+    file::read(replacement.target(), &quiet(), |snapshot| {
+        let txn = snapshot.begin_read()?.ok_or_else(|| {
+            Error::new(ErrorKind::OldFormat, "the cache has file format v2")
+                .help("run: redb-cache migrate")
+        })?;
+        schema::check(&txn)?;
+        let view = View::new(txn);
+        if rewrite::can_rewrite(&snapshot.tables()?) {
+            let mut db = open_stage(stage.try_clone()?)?;
+            let now_ms = context.now.timestamp_millis();
+            rewrite::rewrite(snapshot, &view, &db, how, now_ms, &mut |rows| step(rows))?;
+            squeeze(context, &mut db)?;
+            db.close()?;
+        } else {
+            copy_and_squeeze(args, context, replacement, stage.try_clone()?)?;
+        }
+        rewrite::contents(snapshot, &view)
+    })
+}
+
+/// For a cache with tables whose rows only their owner can read: redb itself moves their pages.
+fn copy_and_squeeze(
+    args: &Args,
+    context: &Context<'_>,
+    replacement: &Replacement,
+    mut stage: File,
+) -> Result<()> {
+    if args.recompress.is_some() {
+        return Err(Error::new(
+            ErrorKind::Failed,
+            "the cache has tables of types that cannot be written anew, so it cannot be recompressed",
+        )
+        .help("compact without --recompress"));
+    }
+    let mut original = File::open(replacement.target())?;
+    std::io::copy(&mut original, &mut stage)?;
+    let mut db = open_stage(stage)?;
+    squeeze(context, &mut db)?;
+    db.close()?;
+    Ok(())
+}
+
+fn open_stage(stage: File) -> Result<Database> {
+    Ok(Builder::new()
+        .set_cache_size(PAGE_CACHE)
+        .create_with_backend(FileBackend::new(stage)?)?)
+}
+
+fn squeeze(context: &Context<'_>, db: &mut Database) -> Result<()> {
+    for _ in 0..MAX_ROUNDS {
+        context.cancel.check()?;
+        if !db.compact()? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the copy back, every page of it, and compares it with what it must hold.
+fn verify(replacement: &Replacement, expected: &Contents) -> Result<()> {
+    let options = ReadOptions {
+        verify: true,
+        ..quiet()
+    };
+    let found = file::read(replacement.stage_path(), &options, |snapshot| {
+        let txn = snapshot.begin_read()?.ok_or_else(differs)?;
+        rewrite::contents(snapshot, &View::new(txn))
+    })?;
+    if found == *expected {
+        Ok(())
+    } else {
+        Err(differs())
+    }
+}
+
+fn differs() -> Error {
+    Error::new(
+        ErrorKind::Failed,
+        "the compact copy does not hold what the cache holds",
+    )
+    .help("the cache is unchanged; run: redb-cache health --deep")
+}
+
+fn measure(path: &Path) -> Result<Space> {
+    file::read(path, &quiet(), Space::measured)
+}
+
+/// Nobody else is there: the lock is ours.
+fn quiet() -> ReadOptions {
+    ReadOptions {
+        lock_timeout: Duration::ZERO,
+        verify: false,
+    }
+}
+
+impl Report for CompactReport {
+    fn schema(&self) -> &'static str {
+        "compact"
+    }
+
+    fn view(&self) -> ui::View {
+        let view = ui::View::new()
+            .pair("length", Cell::bytes(self.before.length))
+            .pair("used", Cell::bytes(self.before.used))
+            .pair("rows", Cell::count(self.rows));
+        match (self.outcome, self.after) {
+            (Outcome::Compacted, Some(after)) => {
+                let backup = self.backup.as_ref().map(|path| path.display().to_string());
+                view.pair("length now", Cell::bytes(after.length))
+                    .pair("given back", Cell::bytes(self.given_back))
+                    .pair("took", Cell::elapsed(Duration::from_millis(self.elapsed_ms)))
+                    .when(backup.is_some(), |view| {
+                        view.pair("backup", Cell::key(backup.unwrap_or_default()))
+                    })
+            }
+            (Outcome::NotWorthIt, _) => view
+                .pair("unused pages", Cell::bytes(self.before.reclaimable))
+                .note(Severity::Info, "less than --min-reclaim: nothing was done"),
+            (Outcome::NoGain, _) => {
+                view.note(Severity::Info, "the cache is as compact as it gets: nothing was changed")
+            }
+            _ => view
+                .pair("unused pages", Cell::bytes(self.before.reclaimable))
+                .note(
+                    Severity::Info,
+                    "unused pages are given back; how much denser the rest becomes is known afterwards",
+                )
+                .next("redb-cache compact"),
+        }
+    }
 }

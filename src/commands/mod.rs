@@ -14,6 +14,7 @@ use crate::ui::{Cancel, Ui};
 
 pub use crate::ui::Report;
 
+pub mod access;
 mod clear;
 mod compact;
 mod demo;
