@@ -8,7 +8,8 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use super::bytes::{size_at, u32_at, u64_at};
-use super::pages::{Checksum, Geometry, Link, Shape};
+use super::geometry::Geometry;
+use super::pages::{Checksum, Link, Shape};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Magic number, flags, geometry and the two commit slots.
@@ -260,7 +261,12 @@ fn require_regular(metadata: &Metadata) -> Result<()> {
 }
 
 fn explain_missing(error: Error) -> Error {
-    if error.kind() == ErrorKind::NotFound {
+    use std::error::Error as _;
+    let below_a_file = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|io| io.kind() == io::ErrorKind::NotADirectory);
+    if error.kind() == ErrorKind::NotFound || below_a_file {
         return Error::new(ErrorKind::NotFound, "there is no such cache")
             .help("name it with --cache PATH or REDB_CACHE_PATH");
     }

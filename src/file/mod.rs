@@ -8,11 +8,13 @@ mod bytes;
 mod copy;
 #[cfg(feature = "cli")]
 mod era2;
+mod geometry;
 pub mod guard;
 mod header;
 pub mod holder;
 mod lock;
 mod pages;
+mod read;
 mod replace;
 mod shadow;
 mod snapshot;
@@ -27,8 +29,9 @@ pub use copy::copy_new;
 pub use header::{FileFormat, Header, Identity};
 pub use holder::{Holder, Holding};
 pub use lock::{ExclusiveLock, open_for_writing};
+pub use read::{ReadOptions, read};
 pub use replace::{Backup, Replacement};
-pub use snapshot::{ReadOptions, ReadVia, Snapshot, read};
+pub use snapshot::{ReadVia, Snapshot};
 #[cfg(feature = "cli")]
 pub use spool::stream;
 pub use tables::{PageUse, TableInfo, Value, ValueKind, ValueRef};

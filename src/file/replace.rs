@@ -144,6 +144,7 @@ impl Replacement {
         let stage = File::open(&self.stage).map_err(|error| at(error, &self.stage))?;
         stage.sync_all().map_err(|error| at(error, &self.stage))?;
         drop(stage);
+        self.require_in_place()?;
         let backup = self.keep_original(backup)?;
         self.sync_folder()?;
         self.require_in_place()?;

@@ -12,11 +12,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::geometry::{Extent, Geometry};
 use super::guard;
 use super::holder::Holding;
 use super::lock;
-use super::pages::{self, Extent, Geometry, Link};
-use super::snapshot::{ReadOptions, Snapshot, Source, Try, Way, retry};
+use super::pages::{self, Link};
+use super::read::{ReadOptions, Source, Try, retry};
+use super::snapshot::{Snapshot, Way};
 use super::space;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -38,7 +40,7 @@ pub fn stream<T>(
     let mut copy = None;
     let (snapshot, source) = retry(path, options, |source, way| {
         let opened = guard::catch(|| {
-            let snapshot = if way == Way::Verified && source.holding != Holding::Nobody {
+            let snapshot = if needs_copy(source, way, options) {
                 take_copy(&mut copy, source)?
             } else {
                 Snapshot::open(source, way, options.verify)?
@@ -55,6 +57,12 @@ pub fn stream<T>(
         Try::Disturbed(error) if source.is_unchanged() => Err(error.at(path)),
         Try::Disturbed(error) => Err(lock::in_use(path, &source.file).caused_by(error)),
     }
+}
+
+/// Beside a writer that shares nothing. Taking the copy checks every page.
+fn needs_copy(source: &Source, way: Way, options: &ReadOptions) -> bool {
+    let held = !matches!(source.holding, Holding::Nobody | Holding::Shared(_));
+    held && (way == Way::Verified || options.verify && source.way(false) == Way::Verified)
 }
 
 fn take_copy(copy: &mut Option<Copy>, source: &Source) -> Result<Snapshot> {

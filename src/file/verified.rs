@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use redb::BackendError;
 
+use super::geometry::Geometry;
 use super::header::Header;
-use super::pages::{self, Geometry, Link};
+use super::pages::{self, Link};
 use crate::error::{Error, ErrorKind};
 
 /// The lock byte by which a redb writer says that its recovery flag only means that it is alive.

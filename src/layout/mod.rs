@@ -157,24 +157,16 @@ pub fn decode(table: Table, bytes: &[u8]) -> Result<Decoded, Undecodable> {
 /// # Errors
 /// When that layout does not fit, or the table holds no records.
 pub fn decode_as(layout: Layout, table: Table, bytes: &[u8]) -> Result<Record, Undecodable> {
-    let unchanged_since = ERAS.iter().rev().filter(|era| era.layout >= layout);
-    match unchanged_since
-        .into_iter()
-        .find_map(|era| (era.read)(table, bytes))
-    {
-        Some(Ok(record)) => Ok(record),
-        Some(Err(misfit)) => Err(Undecodable {
-            table,
-            nearest: Some((layout, misfit)),
-        }),
-        None => Err(Undecodable {
-            table,
-            nearest: None,
-        }),
-    }
+    let mut not_older = ERAS.iter().rev().filter(|era| era.layout >= layout);
+    let nearest = match not_older.find_map(|era| (era.read)(table, bytes)) {
+        Some(Ok(record)) => return Ok(record),
+        Some(Err(misfit)) => Some((layout, misfit)),
+        None => None,
+    };
+    Err(Undecodable { table, nearest })
 }
 
-/// By their bytes: a NaN is not equal to itself.
+/// Equal, or the same bytes: a NaN is not equal to itself.
 fn same(a: &Record, b: &Record) -> bool {
-    matches!((a.encode(), b.encode()), (Ok(a), Ok(b)) if a == b)
+    a == b || matches!((a.encode(), b.encode()), (Ok(a), Ok(b)) if a == b)
 }

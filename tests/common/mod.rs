@@ -2,11 +2,12 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![expect(
     clippy::expect_used,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test that cannot go on fails"
 )]
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
@@ -170,4 +171,62 @@ pub fn long_episode(n: usize) -> Episode {
         episode.metadata.insert(field.into(), text.repeat(12));
     }
     episode
+}
+
+/// The releases with a fixture.
+pub fn releases() -> Vec<String> {
+    let mut releases: Vec<_> = std::fs::read_dir(fixtures())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    releases.sort();
+    assert!(releases.len() >= 14, "only {releases:?}");
+    releases
+}
+
+/// Another process of this test binary, which runs its ignored test `role` on the cache.
+pub struct Other(std::process::Child);
+
+impl Other {
+    /// Starts it and waits until it says that it is ready.
+    pub fn start(role: &str, path: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", role, "--ignored", "--nocapture"])
+            .env("TEST_CACHE", path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = lines.any(|line| line.unwrap().contains("ready"));
+        assert!(ready, "the other process failed");
+        Self(child)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Other {
+    /// SIGKILL.
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// In the other process: the cache.
+pub fn given() -> PathBuf {
+    std::env::var_os("TEST_CACHE")
+        .expect("started by another test")
+        .into()
+}
+
+/// In the other process: ready, and stay until killed.
+pub fn stay() -> ! {
+    println!("ready");
+    loop {
+        std::thread::park();
+    }
 }
