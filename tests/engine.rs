@@ -1,6 +1,5 @@
 //! The engine as a program that embeds it sees it: limits, time, restarts, other programs.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![cfg(test)]
 
 mod common;
 

@@ -1,13 +1,5 @@
 //! Reading and writing a cache that somebody else has open.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 mod common;
 

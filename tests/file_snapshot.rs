@@ -1,13 +1,5 @@
 //! Reading files of every era, whole and broken, leaves no trace on them.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 mod common;
 

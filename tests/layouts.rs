@@ -1,10 +1,4 @@
 //! Every row that real releases wrote means what they say it means.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails"
-)]
-
 #![cfg(test)]
 
 mod common;

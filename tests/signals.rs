@@ -1,7 +1,6 @@
 //! Ctrl-C and SIGTERM, sent to a process of its own: this test binary, run again.
+#![cfg(test)]
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};

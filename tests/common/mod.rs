@@ -1,11 +1,5 @@
 //! Where the real files are, and how tests run the program.
 #![allow(dead_code, reason = "each test program uses a part of it")]
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails"
-)]
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
