@@ -51,6 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'redb-cache' -ScriptBlock {
             [CompletionResult]::new('--lock-timeout', '--lock-timeout', [CompletionResultType]::ParameterName, 'How long to wait for a cache that is in use: 0s, 500ms, 1m')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--exact', '--exact', [CompletionResultType]::ParameterName, 'Look at every row to tell layouts, oldest and newest, not at the first 1000 of each table')
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Only rows that have expired and are not cleaned yet')
             [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'The value''s bytes instead of JSON, inflated if they are compressed')
             [CompletionResult]::new('--hex', '--hex', [CompletionResultType]::ParameterName, 'The value''s bytes as a hexadecimal dump')

@@ -267,7 +267,7 @@ _redb__cache() {
             return 0
             ;;
         redb__cache__subcmd__inspect)
-            opts="-q -v -h --limit --prefix --largest --expired --raw --hex --cache --lock-timeout --format --color --quiet --verbose --help"
+            opts="-q -v -h --exact --limit --prefix --largest --expired --raw --hex --cache --lock-timeout --format --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -47,6 +47,7 @@ set edit:completion:arg-completer[redb-cache] = {|@words|
             cand --lock-timeout 'How long to wait for a cache that is in use: 0s, 500ms, 1m'
             cand --format 'The form of the result'
             cand --color 'When to use colours'
+            cand --exact 'Look at every row to tell layouts, oldest and newest, not at the first 1000 of each table'
             cand --expired 'Only rows that have expired and are not cleaned yet'
             cand --raw 'The value''s bytes instead of JSON, inflated if they are compressed'
             cand --hex 'The value''s bytes as a hexadecimal dump'

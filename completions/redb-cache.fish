@@ -53,6 +53,7 @@ json\t'One JSON document for programs'"
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l exact -d 'Look at every row to tell layouts, oldest and newest, not at the first 1000 of each table'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l expired -d 'Only rows that have expired and are not cleaned yet'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l raw -d 'The value\'s bytes instead of JSON, inflated if they are compressed'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l hex -d 'The value\'s bytes as a hexadecimal dump'
