@@ -1,4 +1,4 @@
-//! The cache engine of `redb-cache`, and everything its command line program is made of.
+#![doc = include_str!("../README.md")]
 
 pub mod cache;
 #[cfg(feature = "cli")]
