@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{Clock, SystemClock};
+use super::entry::expiry;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which processes may have the cache open at the same time.
@@ -107,10 +108,4 @@ impl RedbConfig {
     pub(super) fn expiry(&self, written_ms: i64) -> Option<i64> {
         self.ttl_seconds.map(|seconds| expiry(written_ms, seconds))
     }
-}
-
-/// When something written at `written_ms` expires, in milliseconds since the epoch.
-pub(super) fn expiry(written_ms: i64, ttl_seconds: u64) -> i64 {
-    let ttl_ms = i64::try_from(ttl_seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
-    written_ms.saturating_add(ttl_ms)
 }

@@ -99,6 +99,13 @@ impl Entry {
         self.stored_len == stored.len() as u64 && self.digest == digest(stored)
     }
 
+    /// The same, with the expiry that a time to live gives it; `None` is never.
+    #[must_use]
+    pub fn expiring_after(self, ttl_seconds: Option<u64>) -> Self {
+        let expires_ms = ttl_seconds.map(|seconds| expiry(self.written_ms, seconds));
+        Self { expires_ms, ..self }
+    }
+
     /// When the row was last used, to the microsecond.
     #[must_use]
     pub fn accessed_at(&self) -> Option<DateTime<Utc>> {
@@ -153,6 +160,13 @@ impl Totals {
         self.stored_bytes = self.stored_bytes.saturating_sub(entry.stored_len);
         self.raw_bytes = self.raw_bytes.saturating_sub(entry.raw_len);
     }
+}
+
+/// When something written at `written_ms` expires, in milliseconds since the epoch.
+#[must_use]
+pub fn expiry(written_ms: i64, ttl_seconds: u64) -> i64 {
+    let ttl_ms = i64::try_from(ttl_seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+    written_ms.saturating_add(ttl_ms)
 }
 
 /// The digest that ties an [`Entry`] to the bytes it describes.

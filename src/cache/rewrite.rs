@@ -7,7 +7,6 @@ use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::compression::{self, Dictionaries};
-use super::config::expiry;
 use super::entry::{self, Codec, DICTIONARIES, Entry, OWN_TABLES};
 use super::facts::{LIMITS_KEY, Limits};
 use super::ledger::Ledger;
@@ -196,12 +195,7 @@ impl Writer<'_> {
 
     fn observed(&self, table: Table, key: &str, stored: &[u8]) -> Result<Entry> {
         let entry = observe(self.view, table, key, stored, self.now_ms)?;
-        let ttl = self.ttl_seconds.filter(|_| table.expires());
-        let expires_ms = ttl.map(|seconds| expiry(entry.written_ms, seconds));
-        Ok(Entry {
-            expires_ms,
-            ..entry
-        })
+        Ok(entry.expiring_after(self.ttl_seconds.filter(|_| table.expires())))
     }
 
     fn copy_table(

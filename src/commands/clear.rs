@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::access;
 use super::{Context, Report};
 use crate::cache::entry::METADATA_PREFIX;
+use crate::cache::facts::{LIMITS_KEY, Limits};
 use crate::cache::ledger::Ledger;
+use crate::cache::observe::observe;
 use crate::cache::{Table, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
@@ -296,10 +298,19 @@ impl Filter<'_> {
         let Some(now_ms) = self.expired_at_ms else {
             return Ok(true);
         };
-        let recorded = view
-            .entry(table, key)?
-            .filter(|entry| entry.describes(stored));
-        Ok(recorded.is_some_and(|entry| entry.is_expired(now_ms)))
+        if !table.expires() {
+            return Ok(false);
+        }
+        let recorded = view.entry(table, key)?;
+        let entry = match recorded.filter(|entry| entry.describes(stored)) {
+            Some(entry) => entry,
+            None => {
+                let limits: Option<Limits> = view.fact(LIMITS_KEY)?;
+                let ttl_seconds = limits.and_then(|limits| limits.ttl_seconds);
+                observe(view, table, key, stored, now_ms)?.expiring_after(ttl_seconds)
+            }
+        };
+        Ok(entry.is_expired(now_ms))
     }
 }
 
