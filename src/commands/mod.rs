@@ -84,24 +84,3 @@ verbs! {
     Export => export,
     Demo => demo,
 }
-
-/// Stands in for the report of a verb that is not built yet.
-#[derive(serde::Serialize)]
-pub struct NotBuilt {}
-
-impl NotBuilt {
-    fn yet() -> Result<Self> {
-        use crate::error::{Error, ErrorKind};
-        Err(Error::new(ErrorKind::Failed, "not built yet"))
-    }
-}
-
-impl Report for NotBuilt {
-    fn schema(&self) -> &'static str {
-        "not-built"
-    }
-
-    fn view(&self) -> crate::ui::View {
-        crate::ui::View::new()
-    }
-}

@@ -1,10 +1,18 @@
 //! `health`: whether a cache needs attention.
 
+mod content;
+mod deep;
+mod outside;
+mod records;
+mod report;
+mod subject;
+
 use std::time::Duration;
 
+use super::Context;
 use super::values::{self, Limit, Share};
-use super::{Context, NotBuilt};
 use crate::error::Result;
+use report::HealthReport;
 
 /// Check whether a cache needs attention
 ///
@@ -41,10 +49,15 @@ pub struct Args {
     pub max_sweep_age: Duration,
 }
 
-/// Carries the command out.
+/// Carries the command out. What is wrong with the cache, even that there is none, is a finding of
+/// the report, which has the exit code of the corresponding error: a script reads one form only.
 ///
 /// # Errors
-/// Always, until it is built.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<NotBuilt> {
-    NotBuilt::yet()
+/// When it is interrupted.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<HealthReport> {
+    let mut report = HealthReport::new(&context.cache, args.deep);
+    if outside::check(args, context, &mut report) {
+        content::check(args, context, &mut report)?;
+    }
+    Ok(report.judged())
 }

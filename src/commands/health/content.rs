@@ -1,0 +1,161 @@
+//! What the cache itself says: its layout, its space, its backlog.
+
+use chrono::DateTime;
+
+use super::super::Context;
+use super::super::access::{self, Space};
+use super::outside::size;
+use super::report::{Check, HealthReport};
+use super::subject::Subject;
+use super::{Args, deep};
+use crate::cache::entry::{BY_EXPIRY, expiry_key};
+use crate::cache::facts::{LAST_SWEEP_KEY, LIMITS_KEY, LastSweep, Limits};
+use crate::cache::{Table, View, schema};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::Snapshot;
+
+/// Less than this is not worth a compaction, whatever its share: redb makes no smaller files.
+const WORTH_COMPACTING: u64 = 1 << 20;
+
+/// Makes the checks that need redb.
+pub(super) fn check(args: &Args, context: &Context<'_>, report: &mut HealthReport) -> Result<()> {
+    if args.deep {
+        report.set(Subject::Pages, deep::pages(context)?);
+    } else {
+        for subject in [Subject::Pages, Subject::Rows, Subject::Records] {
+            report.set(subject, Check::unknown("--deep checks them"));
+        }
+    }
+    // What was found before the snapshot failed stays: one bad page does not hide the rest.
+    let read = access::snapshot(context, |snapshot| inside(args, context, snapshot, report));
+    match read {
+        Err(error) if is_stop(&error) => Err(error),
+        Err(error) => {
+            let subject = match error.kind() {
+                ErrorKind::InUse => Subject::Lock,
+                ErrorKind::OldFormat | ErrorKind::UnknownLayout => Subject::Layout,
+                _ => Subject::Pages,
+            };
+            report.set(subject, Check::error(&error));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+pub(super) fn is_stop(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::Terminated)
+}
+
+fn inside(
+    args: &Args,
+    context: &Context<'_>,
+    snapshot: &Snapshot,
+    report: &mut HealthReport,
+) -> Result<()> {
+    let view = snapshot.begin_read()?.map(View::new);
+    let standing = view.as_ref().map(|view| schema::check(view.transaction()));
+    report.set(Subject::Layout, layout(view.as_ref(), standing.as_ref())?);
+    if let (Some(view), Some(Ok(_))) = (&view, &standing) {
+        report.set(Subject::Expired, expired(args, context, view)?);
+        report.set(Subject::LastSweep, last_sweep(args, context, view)?);
+    }
+    let old = !matches!(standing, Some(Ok(_)));
+    if args.deep && !is_unknown(standing.as_ref()) {
+        deep::inside(context, snapshot, view.as_ref(), old, report)?;
+    }
+    report.set(Subject::Reclaimable, reclaimable(args, snapshot, old)?);
+    Ok(())
+}
+
+/// Rows of a layout that this release does not know are not judged by those that it knows.
+fn is_unknown(standing: Option<&Result<schema::Standing>>) -> bool {
+    matches!(standing, Some(Err(error)) if error.kind() == ErrorKind::UnknownLayout)
+}
+
+fn layout(view: Option<&View>, standing: Option<&Result<schema::Standing>>) -> Result<Check> {
+    Ok(match (view, standing) {
+        (Some(_), Some(Ok(schema::Standing::Empty))) => Check::ok("empty: no table yet"),
+        (Some(view), Some(Ok(schema::Standing::Current))) => {
+            let version = schema::version(view.transaction())?.unwrap_or_default();
+            Check::ok(format!("schema version {version}"))
+        }
+        (_, Some(Err(error))) => Check::error(error),
+        // The file format already says that it is old.
+        _ => Check::unknown("not told by a file of format v2"),
+    })
+}
+
+/// An old cache is not compacted: migrate writes it anew, and compact.
+fn reclaimable(args: &Args, snapshot: &Snapshot, old: bool) -> Result<Check> {
+    let space = Space::measured(snapshot)?;
+    let bytes = space.reclaimable.unwrap_or(0);
+    let found = format!("{} of {}", size(bytes), size(space.length));
+    let limit = args.max_reclaimable.0 * space.length as f64;
+    if old || bytes < WORTH_COMPACTING || bytes as f64 <= limit {
+        return Ok(Check::ok(found));
+    }
+    let found = format!("{found}, more than {}", args.max_reclaimable);
+    Ok(Check::attention(found).next("redb-cache compact"))
+}
+
+/// Counts by the index of expiry; it knows nothing of rows that another program wrote.
+fn expired(args: &Args, context: &Context<'_>, view: &View) -> Result<Check> {
+    let (mut rows, mut recorded) = (0u64, 0u64);
+    for table in Table::ALL.into_iter().filter(|table| table.expires()) {
+        rows = rows.saturating_add(view.len(table)?);
+        recorded = recorded.saturating_add(view.totals(table)?.rows);
+    }
+    if rows > 0 && recorded == 0 {
+        return Ok(Check::unknown(
+            "the cache does not record how old its rows are",
+        ));
+    }
+    let expired = count_expired(context, view)?;
+    let limits: Option<Limits> = view.fact(LIMITS_KEY)?;
+    let never = limits.is_some_and(|limits| limits.ttl_seconds.is_none());
+    if expired == 0 && never {
+        return Ok(Check::ok("none: no time to live is set"));
+    }
+    let found = format!("{expired} of {rows}");
+    if expired <= args.max_expired.of(rows) {
+        return Ok(Check::ok(found));
+    }
+    Ok(Check::attention(format!("{found}, and nobody cleans them")).next("redb-cache sweep"))
+}
+
+fn count_expired(context: &Context<'_>, view: &View) -> Result<u64> {
+    let index = match view.transaction().open_table(BY_EXPIRY) {
+        Ok(index) => index,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(0),
+        Err(error) => return Err(error.into()),
+    };
+    let mut expired = 0;
+    // Keys begin with the time, and no table has the number 0: all before this one have expired.
+    let end = expiry_key(
+        context.now.timestamp_millis().saturating_add(1),
+        Table::Episodes,
+        "",
+    );
+    for key in index.range::<&[u8]>(..end.as_slice())? {
+        key?;
+        expired += 1;
+    }
+    Ok(expired)
+}
+
+fn last_sweep(args: &Args, context: &Context<'_>, view: &View) -> Result<Check> {
+    let sweep: Option<LastSweep> = view.fact(LAST_SWEEP_KEY)?;
+    let Some(at) = sweep.and_then(|sweep| DateTime::from_timestamp_millis(sweep.at_ms)) else {
+        return Ok(Check::unknown("none is recorded"));
+    };
+    // A clock that went back makes no sweep overdue.
+    let age = (context.now - at).to_std().unwrap_or_default();
+    let whole = std::time::Duration::from_secs(age.as_secs());
+    let found = format!("{} ago", humantime::format_duration(whole));
+    if age <= args.max_sweep_age {
+        return Ok(Check::ok(found));
+    }
+    let limit = humantime::format_duration(args.max_sweep_age);
+    Ok(Check::attention(format!("{found}, more than {limit}")).next("redb-cache sweep"))
+}
