@@ -9,12 +9,12 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::inspect::reading::{OLDEST_DECODABLE, Reader};
-use super::inspect::{describe_via, table_info, via};
+use super::inspect::{describe_via, table_info};
 use super::{Context, Report};
 use crate::cache::entry::{METADATA_PREFIX, TABLE_PREFIX};
 use crate::cache::{Table, schema};
 use crate::error::{ErrorKind, Result};
-use crate::file::{self, ReadOptions, Snapshot, TableInfo, ValueKind, ValueRef};
+use crate::file::{self, ReadOptions, ReadVia, Snapshot, TableInfo, ValueKind, ValueRef};
 use crate::ui::{Cell, Channel, Progress, Severity, View, json, text};
 
 /// Rows between two questions whether to stop.
@@ -47,7 +47,7 @@ pub struct Args {
 /// What was written.
 #[derive(Debug, Serialize)]
 pub struct ExportReport {
-    snapshot: &'static str,
+    snapshot: ReadVia,
     tables: u64,
     rows: u64,
     bytes: u64,
@@ -227,7 +227,7 @@ impl Export<'_> {
 impl ExportReport {
     fn begin(snapshot: &Snapshot) -> Self {
         Self {
-            snapshot: via(snapshot),
+            snapshot: snapshot.via(),
             tables: 0,
             rows: 0,
             bytes: 0,

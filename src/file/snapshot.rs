@@ -28,6 +28,24 @@ pub enum ReadVia {
     Shared,
 }
 
+impl ReadVia {
+    /// How it is told, to people and to programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::LockFree => "snapshot without the lock",
+            Self::Shared => "shared",
+        }
+    }
+}
+
+impl serde::Serialize for ReadVia {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 enum Keep {
     Written(redb::Database),
     Read(redb::ReadOnlyDatabase),

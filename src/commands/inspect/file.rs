@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::reading::{OLDEST_DECODABLE, Reader};
 use super::sample::Sample;
 use super::summary::{OwnTables, TableSummary};
-use super::{describe_via, kind, unknown_layout, via};
+use super::{describe_via, kind, unknown_layout};
 use crate::cache::Table;
 use crate::cache::entry::TABLE_PREFIX;
 use crate::cache::schema::VERSION_KEY;
@@ -26,7 +26,7 @@ pub struct FileReport {
     schema_version: Option<u64>,
     /// Not known while somebody has it open.
     closed_cleanly: Option<bool>,
-    snapshot: &'static str,
+    snapshot: ReadVia,
     holder: Option<String>,
     length: u64,
     on_disk: u64,
@@ -122,7 +122,7 @@ impl FileReport {
             codec: None,
             schema_version: schema_version(snapshot)?,
             closed_cleanly: (!held).then(|| snapshot.was_clean()),
-            snapshot: via(snapshot),
+            snapshot: snapshot.via(),
             holder: holder.map(|holder| holder.to_string()),
             length: snapshot.length(),
             on_disk: snapshot.bytes_on_disk(),

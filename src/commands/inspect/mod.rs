@@ -180,21 +180,12 @@ pub(super) fn table_info(snapshot: &Snapshot, name: &str) -> Result<TableInfo> {
     Err(Error::new(ErrorKind::Usage, format!("the cache has no table {name:?}")).help(help))
 }
 
-/// How a snapshot was taken, for programs.
-pub(super) fn via(snapshot: &Snapshot) -> &'static str {
-    match snapshot.via() {
-        ReadVia::Quiet => "quiet",
-        ReadVia::LockFree => "lock_free",
-        ReadVia::Shared => "shared",
-    }
-}
-
 /// Whether somebody else has it open, for people.
-pub(super) fn describe_via(via: &str) -> &'static str {
+pub(super) fn describe_via(via: ReadVia) -> &'static str {
     match via {
-        "lock_free" => "yes, read as a snapshot without the lock",
-        "shared" => "yes, shared with the writer",
-        _ => "no",
+        ReadVia::Quiet => "no",
+        ReadVia::LockFree => "yes: this is a snapshot without the lock",
+        ReadVia::Shared => "yes, and shared by its writer",
     }
 }
 

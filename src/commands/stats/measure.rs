@@ -14,7 +14,7 @@ use crate::cache::entry::{DICTIONARIES, OWN_TABLES};
 use crate::cache::facts::{self, ACTIVITY_KEY, LAST_SWEEP_KEY, LIMITS_KEY, REVISION_SEQ_KEY};
 use crate::cache::{Table, View, schema};
 use crate::error::{ErrorKind, Result};
-use crate::file::{FileFormat, ReadVia, Snapshot, TableInfo};
+use crate::file::{FileFormat, Snapshot, TableInfo};
 
 /// Up to this length every page is looked at; that takes well under 100 ms.
 const SMALL: u64 = 64 << 20;
@@ -42,11 +42,7 @@ pub(super) fn look(
                 None => None,
             },
             old_layout: view.is_none(),
-            snapshot: match snapshot.via() {
-                ReadVia::Quiet => "quiet",
-                ReadVia::LockFree => "lock_free",
-                ReadVia::Shared => "shared",
-            },
+            snapshot: snapshot.via(),
             exact,
             storage: space(snapshot, exact)?,
             entries: Entries::default(),

@@ -10,6 +10,7 @@ use super::super::access::Space;
 use super::advice::Advice;
 use super::sample::Sample;
 use crate::cache::facts::{self, Counts};
+use crate::file::ReadVia;
 
 /// How large a cache is and how well it does.
 #[derive(Debug, Serialize)]
@@ -21,8 +22,8 @@ pub struct StatsReport {
     pub(super) schema_version: Option<u64>,
     /// Whether the rows are of a layout before the current one.
     pub(super) old_layout: bool,
-    /// `quiet`, `shared`, or `lock_free`: a snapshot without the lock.
-    pub(super) snapshot: &'static str,
+    /// How the cache was read.
+    pub(super) snapshot: ReadVia,
     /// Whether every row was counted.
     pub(super) exact: bool,
     pub(super) storage: Space,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::Report;
 use super::report::{Entries, StatsReport, TableRows};
 use crate::cache::Table;
+use crate::file::ReadVia;
 use crate::ui::{Cell, Column, Severity, View};
 
 impl Report for StatsReport {
@@ -115,7 +116,7 @@ impl StatsReport {
             let records = Table::from_name(&row.table).is_some_and(Table::holds_records);
             records && row.rows > 0 && row.value_bytes.is_none()
         });
-        view.when(self.snapshot == "lock_free", |view| {
+        view.when(self.snapshot == ReadVia::LockFree, |view| {
             view.note(
                 Severity::Info,
                 "another process holds the cache: a snapshot without the lock",
