@@ -8,7 +8,7 @@ use redb::{Database, ReadableDatabase};
 use super::Table;
 use super::config::RedbConfig;
 use super::entry::{Entry, row_key};
-use super::facts::{ACTIVITY_KEY, Activity, LIMITS_KEY, Limits, REVISION_SEQ_KEY, encode};
+use super::facts::{LIMITS_KEY, Limits, encode};
 use super::ledger::Ledger;
 use super::observe::observe;
 use super::view::View;
@@ -30,7 +30,7 @@ pub(super) fn reconcile(db: &Database, config: &RedbConfig) -> Result<()> {
     let recorded: Option<Limits> = view.fact(LIMITS_KEY)?;
     let ttl_changed = recorded.is_some_and(|recorded| recorded.ttl_seconds != limits.ttl_seconds);
     for table in Table::ALL.into_iter().filter(|table| table.holds_records()) {
-        if is_suspect(&view, table)? || (ttl_changed && table.expires()) {
+        if !view.records_agree(table)? || (ttl_changed && table.expires()) {
             adopt(db, config, table)?;
         }
     }
@@ -42,22 +42,6 @@ pub(super) fn reconcile(db: &Database, config: &RedbConfig) -> Result<()> {
         txn.commit()?;
     }
     Ok(())
-}
-
-/// Whether rows and entries may disagree: their numbers do, or do-memory has given out a revision
-/// since our last commit.
-fn is_suspect(view: &View, table: Table) -> Result<bool> {
-    if view.totals(table)?.rows != view.len(table)? {
-        return Ok(true);
-    }
-    if table != Table::Episodes {
-        return Ok(false);
-    }
-    let ours = view
-        .fact::<Activity>(ACTIVITY_KEY)?
-        .map_or(0, |activity| activity.revision);
-    let theirs: Option<i64> = view.fact(REVISION_SEQ_KEY)?;
-    Ok(theirs.unwrap_or(0) != ours)
 }
 
 fn adopt(db: &Database, config: &RedbConfig, table: Table) -> Result<()> {

@@ -7,10 +7,10 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata,
 
 use super::Table;
 use super::entry::{
-    BY_ACCESS, BY_EXPIRY, ENTRIES, Entry, TOTALS, Totals, parse_access_key, parse_expiry_key,
-    row_key,
+    BY_ACCESS, BY_EXPIRY, ENTRIES, Entry, TOTALS, Totals, expiry_key, parse_access_key,
+    parse_expiry_key, row_key,
 };
-use super::facts;
+use super::facts::{self, ACTIVITY_KEY, Activity, REVISION_SEQ_KEY};
 use super::ledger::{REVISIONS, bytes_table};
 use crate::error::Result;
 
@@ -133,6 +133,42 @@ impl View {
             Some(bytes) => Totals::decode(bytes.value()),
             None => Ok(Totals::default()),
         }
+    }
+
+    /// Whether what is recorded of a table is of its present rows: as many, and no revision of an
+    /// episode was given out by another program since our last commit.
+    ///
+    /// # Errors
+    /// When redb fails, or what is recorded is of an unknown layout.
+    pub fn records_agree(&self, table: Table) -> Result<bool> {
+        let rows = self.len(table)?;
+        if self.totals(table)?.rows != rows {
+            return Ok(false);
+        }
+        if table != Table::Episodes || rows == 0 {
+            return Ok(true);
+        }
+        let ours: Option<Activity> = self.fact(ACTIVITY_KEY)?;
+        let theirs: Option<i64> = self.fact(REVISION_SEQ_KEY)?;
+        Ok(ours.map_or(0, |activity| activity.revision) == theirs.unwrap_or(0))
+    }
+
+    /// How many rows are recorded as expired at `now_ms`.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn count_expired(&self, now_ms: i64) -> Result<u64> {
+        let Some(keys) = found(self.txn.open_table(BY_EXPIRY))? else {
+            return Ok(0);
+        };
+        // Keys begin with the time, and no table has the number 0: all before this one are over.
+        let end = expiry_key(now_ms.saturating_add(1), Table::Episodes, "");
+        let mut count = 0;
+        for key in keys.range::<&[u8]>(..end.as_slice())? {
+            key?;
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Up to `limit` episodes, least recently used first, from the first one after `after`.

@@ -134,7 +134,8 @@ fn name(key: &str) -> String {
 }
 
 /// A size for people, as `1.5 KiB`.
-pub(super) fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
 }
 

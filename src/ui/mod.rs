@@ -16,7 +16,7 @@ pub mod text;
 mod view;
 
 pub use cancel::Cancel;
-pub use cell::Cell;
+pub use cell::{Cell, size};
 pub use output::Output;
 pub use printer::{Color, Format, Settings, Terminal, Ui};
 pub use progress::Progress;

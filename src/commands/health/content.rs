@@ -4,15 +4,14 @@ use chrono::DateTime;
 
 use super::super::Context;
 use super::super::access::{self, Space};
-use super::outside::size;
 use super::report::{Check, HealthReport};
 use super::subject::Subject;
 use super::{Args, deep};
-use crate::cache::entry::{BY_EXPIRY, expiry_key};
 use crate::cache::facts::{LAST_SWEEP_KEY, LIMITS_KEY, LastSweep, Limits};
 use crate::cache::{Table, View, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::Snapshot;
+use crate::ui::size;
 
 /// Less than this is not worth a compaction, whatever its share: redb makes no smaller files.
 const WORTH_COMPACTING: u64 = 1 << 20;
@@ -111,7 +110,7 @@ fn expired(args: &Args, context: &Context<'_>, view: &View) -> Result<Check> {
             "the cache does not record how old its rows are",
         ));
     }
-    let expired = count_expired(context, view)?;
+    let expired = view.count_expired(context.now.timestamp_millis())?;
     let limits: Option<Limits> = view.fact(LIMITS_KEY)?;
     let never = limits.is_some_and(|limits| limits.ttl_seconds.is_none());
     if expired == 0 && never {
@@ -122,26 +121,6 @@ fn expired(args: &Args, context: &Context<'_>, view: &View) -> Result<Check> {
         return Ok(Check::ok(found));
     }
     Ok(Check::attention(format!("{found}, and nobody cleans them")).next("redb-cache sweep"))
-}
-
-fn count_expired(context: &Context<'_>, view: &View) -> Result<u64> {
-    let index = match view.transaction().open_table(BY_EXPIRY) {
-        Ok(index) => index,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(0),
-        Err(error) => return Err(error.into()),
-    };
-    let mut expired = 0;
-    // Keys begin with the time, and no table has the number 0: all before this one have expired.
-    let end = expiry_key(
-        context.now.timestamp_millis().saturating_add(1),
-        Table::Episodes,
-        "",
-    );
-    for key in index.range::<&[u8]>(..end.as_slice())? {
-        key?;
-        expired += 1;
-    }
-    Ok(expired)
 }
 
 fn last_sweep(args: &Args, context: &Context<'_>, view: &View) -> Result<Check> {

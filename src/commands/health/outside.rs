@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use bytesize::ByteSize;
 use rustix::fs::{Access, access};
 
 use super::super::Context;
@@ -12,6 +11,7 @@ use super::report::{Check, HealthReport};
 use super::subject::Subject;
 use crate::error::{Error, ErrorKind};
 use crate::file::{self, FileFormat, Header, Holding, holder};
+use crate::ui::size;
 
 /// Makes the checks. Says whether there is a file of redb's to look into.
 pub(super) fn check(args: &Args, context: &Context<'_>, report: &mut HealthReport) -> bool {
@@ -113,8 +113,4 @@ fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
-}
-
-pub(super) fn size(bytes: u64) -> String {
-    ByteSize::b(bytes).display().iec().to_string()
 }

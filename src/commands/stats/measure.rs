@@ -11,7 +11,7 @@ use super::report::{Activity, Compression, Entries, LastSweep, Limits, StatsRepo
 use super::sample::{self, Sample};
 use super::{advice, exact};
 use crate::cache::entry::{DICTIONARIES, OWN_TABLES};
-use crate::cache::facts::{self, ACTIVITY_KEY, LAST_SWEEP_KEY, LIMITS_KEY, REVISION_SEQ_KEY};
+use crate::cache::facts::{self, ACTIVITY_KEY, LAST_SWEEP_KEY, LIMITS_KEY};
 use crate::cache::{Table, View, schema};
 use crate::error::{ErrorKind, Result};
 use crate::file::{FileFormat, Snapshot, TableInfo};
@@ -162,7 +162,7 @@ impl Records {
         let mut tables = BTreeMap::new();
         let mut saved_bytes = Some(0u64);
         for table in Table::ALL.into_iter().filter(|table| table.holds_records()) {
-            if !agree(view, table)? {
+            if !view.records_agree(table)? {
                 saved_bytes = None;
                 continue;
             }
@@ -179,20 +179,6 @@ impl Records {
             too_many: too_many.then_some(COUNTED_EXPIRED as u64),
         })
     }
-}
-
-/// Whether what is recorded of a table is of its present rows: as many, and no revision of an
-/// episode was given out by another program since.
-fn agree(view: &View, table: Table) -> Result<bool> {
-    if view.totals(table)?.rows != view.len(table)? {
-        return Ok(false);
-    }
-    if table != Table::Episodes || view.len(table)? == 0 {
-        return Ok(true);
-    }
-    let ours = view.fact::<facts::Activity>(ACTIVITY_KEY)?;
-    let theirs: Option<i64> = view.fact(REVISION_SEQ_KEY)?;
-    Ok(ours.map_or(0, |activity| activity.revision) == theirs.unwrap_or(0))
 }
 
 fn recorded_rows(info: &TableInfo, records: Option<&Records>) -> TableRows {

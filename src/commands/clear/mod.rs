@@ -1,45 +1,23 @@
 //! `clear`: removes rows on request.
 
+mod filter;
+mod report;
+
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redb::Database;
-use serde::Serialize;
 
-use super::access;
-use super::{Context, Report};
-use crate::cache::entry::METADATA_PREFIX;
-use crate::cache::facts::{LIMITS_KEY, Limits};
+use self::filter::Filter;
+use self::report::{ClearReport, Share};
+use super::{Context, access};
 use crate::cache::ledger::Ledger;
-use crate::cache::observe::observe;
 use crate::cache::{Table, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
-use crate::ui::{self, Cell, Column, Severity};
 
 /// Rows that go in one transaction, where not a whole table goes.
 const BATCH: usize = 1_000;
-
-/// What goes from one table.
-#[derive(Clone, Debug, Serialize)]
-struct Share {
-    table: Table,
-    /// Rows that go.
-    rows: u64,
-    /// Their stored bytes; `None` where a whole table goes and nothing had to be read.
-    bytes: Option<u64>,
-    /// Rows that stay.
-    stay: u64,
-}
-
-/// What a clear removed, or would remove.
-#[derive(Debug, Serialize)]
-pub struct ClearReport {
-    dry_run: bool,
-    tables: Vec<Share>,
-    backup: Option<PathBuf>,
-    elapsed_ms: u64,
-}
 
 /// Remove rows: of all tables that a rebuild brings back, or of those named
 ///
@@ -83,13 +61,6 @@ pub struct Args {
     /// Do not ask
     #[arg(short = 'y', long)]
     pub yes: bool,
-}
-
-/// Which rows of a table go.
-struct Filter<'a> {
-    prefix: Option<&'a str>,
-    /// Only those whose time is over then.
-    expired_at_ms: Option<i64>,
 }
 
 /// Carries the command out.
@@ -276,99 +247,4 @@ fn back_up(context: &Context<'_>, to: &Path) -> Result<()> {
     let copied = file::copy_new(&context.cache, to);
     drop(lock);
     copied
-}
-
-impl Filter<'_> {
-    fn is_none(&self) -> bool {
-        self.prefix.is_none() && self.expired_at_ms.is_none()
-    }
-
-    fn start(&self) -> &str {
-        self.prefix.unwrap_or("")
-    }
-
-    fn is_past(&self, key: &str) -> bool {
-        self.prefix.is_some_and(|prefix| !key.starts_with(prefix))
-    }
-
-    fn takes(&self, view: &View, table: Table, key: &str, stored: &[u8]) -> Result<bool> {
-        if table == Table::Metadata && key.starts_with(METADATA_PREFIX) {
-            return Ok(false);
-        }
-        let Some(now_ms) = self.expired_at_ms else {
-            return Ok(true);
-        };
-        if !table.expires() {
-            return Ok(false);
-        }
-        let recorded = view.entry(table, key)?;
-        let entry = match recorded.filter(|entry| entry.describes(stored)) {
-            Some(entry) => entry,
-            None => {
-                let limits: Option<Limits> = view.fact(LIMITS_KEY)?;
-                let ttl_seconds = limits.and_then(|limits| limits.ttl_seconds);
-                observe(view, table, key, stored, now_ms)?.expiring_after(ttl_seconds)
-            }
-        };
-        Ok(entry.is_expired(now_ms))
-    }
-}
-
-impl ClearReport {
-    fn rows(&self) -> u64 {
-        self.tables.iter().map(|share| share.rows).sum()
-    }
-
-    fn plan_view(&self) -> ui::View {
-        let columns = [
-            Column::left("table"),
-            Column::right("rows"),
-            Column::right("size"),
-            Column::right("stay"),
-        ];
-        let rows = self.tables.iter().map(|share| {
-            vec![
-                Cell::text(share.table.name()),
-                Cell::count(share.rows),
-                Cell::bytes(share.bytes),
-                Cell::count(share.stay),
-            ]
-        });
-        ui::View::new().table(columns, rows)
-    }
-}
-
-impl Report for ClearReport {
-    fn schema(&self) -> &'static str {
-        "clear"
-    }
-
-    fn view(&self) -> ui::View {
-        let title = if self.dry_run {
-            "would remove"
-        } else {
-            "removed"
-        };
-        let view = ui::View::new().heading(title);
-        let view = self
-            .plan_view()
-            .blocks()
-            .iter()
-            .cloned()
-            .fold(view, ui::View::block);
-        if self.rows() == 0 {
-            return view.note(Severity::Info, "there was nothing to remove");
-        }
-        let backup = self.backup.as_ref().map(|path| path.display().to_string());
-        view.when(!self.dry_run, |view| {
-            view.pair(
-                "took",
-                Cell::elapsed(Duration::from_millis(self.elapsed_ms)),
-            )
-            .when(backup.is_some(), |view| {
-                view.pair("backup", Cell::key(backup.unwrap_or_default()))
-            })
-            .next("redb-cache compact")
-        })
-    }
 }
