@@ -357,3 +357,29 @@ fn a_reader_that_finds_no_gap_says_in_use_and_not_damaged() {
         assert!(begin.elapsed() < Duration::from_secs(3));
     });
 }
+
+#[test]
+fn a_holder_is_not_missed_while_other_locks_come_and_go() {
+    let (folder, path) = copy_of("0.1.47");
+    let _agent = Other::start("role_single_writer", &path);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for thread in 0..2 {
+            let (stop, folder) = (&stop, folder.path());
+            scope.spawn(move || {
+                let create =
+                    |n| std::fs::File::create(folder.join(format!("{thread}-{n}"))).unwrap();
+                let files: Vec<_> = (0..300).map(create).collect();
+                while !stop.load(Ordering::Relaxed) {
+                    files.iter().for_each(|file| file.lock().unwrap());
+                    files.iter().for_each(|file| file.unlock().unwrap());
+                }
+            });
+        }
+        let seen: Vec<_> = (0..300).map(|_| holding(&path).0).collect();
+        stop.store(true, Ordering::Relaxed);
+        let expected = Holding::Shared(ConcurrencyMode::SingleWriter);
+        let missed = seen.iter().filter(|seen| **seen != expected).count();
+        assert_eq!(missed, 0, "of {}", seen.len());
+    });
+}

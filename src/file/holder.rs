@@ -13,8 +13,10 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::ops::Bound;
 
-use redb::ConcurrencyMode;
+use redb::backends::FileBackend;
+use redb::{ConcurrencyMode, StorageBackend};
 
 use super::header::Identity;
 
@@ -66,13 +68,31 @@ impl Holder {
     }
 }
 
+/// How often the list is looked at before it is believed that a lock is not in it: the kernel
+/// hands the list out in pieces, and one that moves to an earlier piece meanwhile is missed.
+const LOOKS: usize = 3;
+/// The same when redb's own query, which misses nothing, says that there is a lock.
+const LOOKS_WHEN_LOCKED: usize = 100;
+
 /// How `file` is held.
 #[must_use]
 pub fn holding(file: &File) -> Holding {
-    match locks_on(file) {
-        Some(locks) => classify(&locks),
-        None => Holding::Unknown,
+    let locked = is_open_for_writing(file).unwrap_or(false);
+    for _ in 0..if locked { LOOKS_WHEN_LOCKED } else { LOOKS } {
+        match locks_on(file).as_deref().map(classify) {
+            None => return Holding::Unknown,
+            Some(Holding::Nobody) => {}
+            Some(holding) => return holding,
+        }
     }
+    Holding::Nobody
+}
+
+/// Whether a redb from 4.5 on has it open for writing, in whichever mode. Takes no lock.
+fn is_open_for_writing(file: &File) -> Option<bool> {
+    let backend = FileBackend::new(file.try_clone().ok()?).ok()?;
+    let byte = Bound::Included(WRITER_MODE_BYTE);
+    backend.query_lock_range(byte, byte).ok()
 }
 
 /// The process that holds `file`, if it can be told. This may look at every process.
