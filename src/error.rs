@@ -213,6 +213,15 @@ impl From<redb::CommitError> for Error {
     }
 }
 
+impl From<redb::CursorError> for Error {
+    fn from(error: redb::CursorError) -> Self {
+        match error {
+            redb::CursorError::Storage(storage) => storage.into(),
+            other => Self::new(ErrorKind::Failed, "rows are out of order").caused_by(other),
+        }
+    }
+}
+
 impl From<redb::CompactionError> for Error {
     fn from(error: redb::CompactionError) -> Self {
         match error {

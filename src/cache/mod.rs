@@ -1,6 +1,7 @@
 //! The engine: how a cache behaves.
 
 mod adopt;
+mod bulk;
 mod clock;
 pub mod compression;
 mod config;

@@ -73,14 +73,18 @@ impl Group {
         rows.map(|(key, op)| (key.as_ref(), op))
     }
 
-    /// The changes in the order of their keys, which is the cheapest to write.
-    pub(super) fn sorted(&self) -> Vec<(&Space, &str, &Op)> {
+    /// The changes by table, in the order of their keys, which is the cheapest to write.
+    pub(super) fn sorted(&self) -> Vec<(&Space, Vec<(&str, &Op)>)> {
         let mut all: Vec<_> = self
             .spaces
-            .iter()
-            .flat_map(|(space, rows)| rows.iter().map(move |(key, op)| (space, key.as_ref(), op)))
+            .keys()
+            .map(|space| {
+                let mut ops: Vec<_> = self.of(space).collect();
+                ops.sort_unstable_by_key(|(key, _)| *key);
+                (space, ops)
+            })
             .collect();
-        all.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        all.sort_unstable_by_key(|(space, _)| *space);
         all
     }
 

@@ -10,7 +10,7 @@ use super::config::Concurrency;
 use super::engine::Engine;
 use super::facts::{self, ACTIVITY_KEY};
 use super::gate::Work;
-use super::ledger::{Ledger, bytes_table};
+use super::ledger::{Ledger, Row, bytes_table};
 use super::overlay::{Group, Op, Space};
 use super::record::{self, RecommendationSession};
 use super::training;
@@ -127,18 +127,24 @@ fn commit(engine: &Engine) -> Result<()> {
 }
 
 fn apply(ledger: &mut Ledger<'_>, group: &Group) -> Result<()> {
-    for (space, key, op) in group.sorted() {
-        let Space::Known(table) = space else { continue };
-        match op {
-            Op::Put { stored, entry } => {
-                ledger.put(*table, key, stored, entry)?;
-                if *table == Table::RecommendationSessions {
-                    ledger.index_session(&record::decode::<RecommendationSession>(stored)?)?;
+    for (space, ops) in group.sorted() {
+        let Space::Known(table) = *space else {
+            continue;
+        };
+        let mut rows = Vec::new();
+        for (key, op) in ops {
+            match op {
+                Op::Put { stored, entry } => rows.push(Row { key, stored, entry }),
+                Op::Plain(bytes) => ledger.put_plain(table, key, bytes)?,
+                Op::Remove => {
+                    ledger.remove(table, key)?;
                 }
             }
-            Op::Plain(bytes) => ledger.put_plain(*table, key, bytes)?,
-            Op::Remove => {
-                ledger.remove(*table, key)?;
+        }
+        ledger.put_all(table, &rows)?;
+        if table == Table::RecommendationSessions {
+            for row in rows {
+                ledger.index_session(&record::decode::<RecommendationSession>(row.stored)?)?;
             }
         }
     }
@@ -146,15 +152,17 @@ fn apply(ledger: &mut Ledger<'_>, group: &Group) -> Result<()> {
 }
 
 fn apply_to_user_tables(txn: &redb::WriteTransaction, group: &Group) -> Result<()> {
-    for (space, key, op) in group.sorted() {
+    for (space, ops) in group.sorted() {
         let Space::User(name) = space else { continue };
         let mut table = txn.open_table(bytes_table(name))?;
-        match op {
-            Op::Put { stored: bytes, .. } | Op::Plain(bytes) => {
-                table.insert(key, bytes.as_ref())?;
-            }
-            Op::Remove => {
-                table.remove(key)?;
+        for (key, op) in ops {
+            match op {
+                Op::Put { stored: bytes, .. } | Op::Plain(bytes) => {
+                    table.insert(key, bytes.as_ref())?;
+                }
+                Op::Remove => {
+                    table.remove(key)?;
+                }
             }
         }
     }
