@@ -30,6 +30,9 @@ use crate::error::{Error, ErrorKind, Result};
 const MANY_USES: usize = 50_000;
 /// Rows of a batch that are accepted under one hold of the overlay's lock.
 const BATCH: usize = 256;
+/// Bytes of a batch that are encoded before any of it is accepted. Rows that are accepted close to
+/// each other are committed together, and their neighbours in the file are written once.
+const BATCH_BYTES: usize = 16 << 20;
 
 pub(super) struct Engine {
     pub(super) db: Database,
@@ -143,32 +146,43 @@ impl Engine {
         &self,
         rows: impl Iterator<Item = (K, impl Borrow<T>)>,
     ) -> Result<u64> {
-        let mut rows = rows.peekable();
+        let mut rows = rows.fuse();
+        loop {
+            let mut chunk = Vec::new();
+            let mut bytes = 0_usize;
+            while bytes < BATCH_BYTES
+                && let Some((key, value)) = rows.next()
+            {
+                let prepared = self.prepare(value.borrow())?;
+                bytes = bytes.saturating_add(prepared.stored.len() + key.as_ref().len());
+                chunk.push((key, prepared));
+            }
+            if chunk.is_empty() {
+                return Ok(self.overlay().accepted);
+            }
+            self.accept_all::<T, K>(chunk)?;
+        }
+    }
+
+    fn accept_all<T: Stored, K: AsRef<str>>(&self, rows: Vec<(K, Prepared)>) -> Result<()> {
+        let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
-            let chunk = rows
-                .by_ref()
-                .take(BATCH)
-                .map(|(key, value)| Ok((key, self.prepare(value.borrow())?)))
-                .collect::<Result<Vec<_>>>()?;
             self.gate.wait_for_room()?;
             let mut overlay = self.overlay_mut();
-            for (key, prepared) in chunk {
+            for (key, prepared) in rows.by_ref().take(BATCH) {
                 self.accept_put::<T>(&mut overlay, key.as_ref(), prepared)?;
                 self.hot.remove(T::TABLE, key.as_ref());
             }
             self.evict_over_limit(&mut overlay)?;
             self.gate.announce(overlay.current.bytes())?;
         }
-        Ok(self.overlay().accepted)
+        Ok(())
     }
 
     /// Accepts the removal of a row and of what hangs on it. Returns whether it was there.
     pub(super) fn remove(&self, table: Table, key: &str) -> Result<bool> {
         let mut overlay = self.overlay_mut();
-        let there = match overlay.pending(&Space::Known(table), key) {
-            Some(op) => !matches!(op, Op::Remove),
-            None => overlay.view.row(table, key, |_| ())?.is_some(),
-        };
+        let there = overlay.has(table, key)?;
         if there {
             self.drop_row(&mut overlay, table, key)?;
             self.gate.announce(overlay.current.bytes())?;
@@ -410,13 +424,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes a row, and with an episode its embedding and its summary.
+    /// Removes a row that is there, and with an episode its embedding and its summary.
     fn drop_row(&self, overlay: &mut Overlay, table: Table, key: &str) -> Result<()> {
-        overlay.accept(Space::Known(table), key, Op::Remove)?;
+        overlay.accept_removal(table, key);
         self.hot.remove(table, key);
         if table == Table::Episodes {
             for (table, key) in dependents(key) {
-                overlay.accept(Space::Known(table), &key, Op::Remove)?;
+                if overlay.has(table, &key)? {
+                    overlay.accept_removal(table, &key);
+                }
                 self.hot.remove(table, &key);
             }
         }

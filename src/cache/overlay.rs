@@ -131,11 +131,7 @@ impl Overlay {
 
     /// Whether the episode is there, pending changes included.
     pub(super) fn has_episode(&self, key: &str) -> Result<bool> {
-        match self.pending(&Space::Known(Table::Episodes), key) {
-            Some(Op::Remove) => Ok(false),
-            Some(_) => Ok(true),
-            None => Ok(self.view.row(Table::Episodes, key, |_| ())?.is_some()),
-        }
+        self.has(Table::Episodes, key)
     }
 
     /// Accepts a change and keeps count of the episodes.
@@ -147,9 +143,30 @@ impl Overlay {
                 _ => {}
             }
         }
+        self.set(space, key, op);
+        Ok(())
+    }
+
+    /// Accepts the removal of a row that is known to be there, pending changes included.
+    pub(super) fn accept_removal(&mut self, table: Table, key: &str) {
+        if table == Table::Episodes {
+            self.episodes = self.episodes.saturating_sub(1);
+        }
+        self.set(Space::Known(table), key, Op::Remove);
+    }
+
+    /// Whether the row is there, pending changes included.
+    pub(super) fn has(&self, table: Table, key: &str) -> Result<bool> {
+        match self.pending(&Space::Known(table), key) {
+            Some(Op::Remove) => Ok(false),
+            Some(_) => Ok(true),
+            None => Ok(self.view.row(table, key, |_| ())?.is_some()),
+        }
+    }
+
+    fn set(&mut self, space: Space, key: &str, op: Op) {
         self.current.set(space, key, op);
         self.accepted = self.accepted.saturating_add(1);
-        Ok(())
     }
 
     /// Hands the waiting changes to the writer.
