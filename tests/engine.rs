@@ -477,6 +477,34 @@ fn a_newer_schema_version_is_refused_and_not_a_byte_changes() {
 }
 
 #[test]
+fn revisions_follow_the_order_of_writing_within_one_commit() {
+    let setup = Setup::new();
+    let cache = setup.open(|config| config.commit_window = Duration::from_secs(3_600));
+    let keys = ["m", "z", "a", "q", "b"];
+    for key in keys {
+        cache.insert(key, episode(key)).unwrap();
+    }
+    cache.close().unwrap();
+    let cache = setup.open(|config| config.commit_window = Duration::from_secs(3_600));
+    cache.insert("m", episode("again")).unwrap();
+    cache.insert("c", episode("new")).unwrap();
+    cache.close().unwrap();
+
+    let db = redb::Database::open(&setup.path).unwrap();
+    let txn = db.begin_read().unwrap();
+    let table: TableDefinition<&str, i64> = TableDefinition::new("episode_revisions");
+    let rows = txn.open_table(table).unwrap();
+    let revision = |key: &str| {
+        redb::ReadableTable::get(&rows, key)
+            .unwrap()
+            .unwrap()
+            .value()
+    };
+    let revisions: Vec<_> = ["z", "a", "q", "b", "m", "c"].map(revision).into();
+    assert!(revisions.is_sorted_by(|a, b| a < b), "{revisions:?}");
+}
+
+#[test]
 fn tables_of_the_user_are_kept_and_can_be_used() {
     let setup = Setup::new();
     let cache = setup.open(|_| {});

@@ -15,7 +15,6 @@ use super::entry::{
     self, BY_ACCESS, BY_EXPIRY, ENTRIES, Entry, TOTALS, Totals, access_key, expiry_key, row_key,
 };
 use super::facts::REVISION_SEQ_KEY;
-use super::record::{self, RecommendationSession};
 use crate::error::Result;
 
 type Rows<'txn> = redb::Table<'txn, &'static str, &'static [u8]>;
@@ -28,9 +27,6 @@ pub const fn bytes_table(name: &str) -> TableDefinition<'_, &'static str, &'stat
 
 /// do-memory's modification times.
 pub const REVISIONS: TableDefinition<&str, i64> = TableDefinition::new("episode_revisions");
-/// do-memory's index from an episode to its newest session.
-pub const SESSION_INDEX: TableDefinition<&str, &str> =
-    TableDefinition::new("recommendation_episode_index");
 
 /// A row of records, to be written.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +42,7 @@ pub struct Row<'a> {
 /// One write transaction's view of the cache. Dropped without [`Ledger::finish`], what it did
 /// must not be committed: the totals would be wrong.
 pub struct Ledger<'txn> {
-    txn: &'txn WriteTransaction,
+    pub(super) txn: &'txn WriteTransaction,
     rows: BTreeMap<Table, Rows<'txn>>,
     entries: redb::Table<'txn, &'static [u8], &'static [u8]>,
     by_access: Order<'txn>,
@@ -86,21 +82,7 @@ impl<'txn> Ledger<'txn> {
         self.last_revision
     }
 
-    /// Writes a row of records together with its entry.
-    ///
-    /// # Errors
-    /// When redb fails, or an entry found is of an unknown layout.
-    pub fn put(&mut self, table: Table, key: &str, stored: &[u8], entry: &Entry) -> Result<()> {
-        self.record(table, key, entry)?;
-        self.rows(table)?.insert(key, stored)?;
-        if table == Table::Episodes {
-            self.revise(key, entry.written_ms)?;
-        }
-        Ok(())
-    }
-
-    /// Writes many rows of records of one table together with their entries, in ascending order of
-    /// keys. As [`Ledger::put`] of each, and cheaper.
+    /// Writes rows of records of one table, in ascending order of keys, together with their entries.
     ///
     /// # Errors
     /// When redb fails, or an entry found is of an unknown layout.
@@ -115,7 +97,7 @@ impl<'txn> Ledger<'txn> {
         let later = later.iter().map(|row| (row.key, row.stored));
         append(stored, Bound::Unbounded, later)?;
         if table == Table::Episodes {
-            self.revise_all(rows)?;
+            self.revise(rows)?;
         }
         Ok(())
     }
@@ -247,14 +229,6 @@ impl<'txn> Ledger<'txn> {
         Ok(self.rows(table)?.get(key)?.map(|row| row.value().to_vec()))
     }
 
-    /// The modification time of an episode, in milliseconds since the epoch.
-    ///
-    /// # Errors
-    /// When redb fails.
-    pub fn revision(&self, episode: &str) -> Result<Option<i64>> {
-        Ok(self.revisions.get(episode)?.map(|row| row.value()))
-    }
-
     /// Moves a row to `accessed` in the LRU order.
     ///
     /// # Errors
@@ -272,28 +246,6 @@ impl<'txn> Ledger<'txn> {
     /// When redb fails.
     pub fn put_plain(&mut self, table: Table, key: &str, value: &[u8]) -> Result<()> {
         self.rows(table)?.insert(key, value)?;
-        Ok(())
-    }
-
-    /// Lets the index of sessions follow a session that was just written: an episode's entry is
-    /// the session with the greatest time and id.
-    ///
-    /// # Errors
-    /// When redb fails.
-    pub fn index_session(&mut self, session: &RecommendationSession) -> Result<()> {
-        let episode = session.episode_id.to_string();
-        let rank = (session.timestamp, session.session_id);
-        let mut index = self.txn.open_table(SESSION_INDEX)?;
-        let current = index.get(episode.as_str())?.map(|id| id.value().to_owned());
-        if let Some(current) = current {
-            let bytes = self.stored(Table::RecommendationSessions, &current)?;
-            let known =
-                bytes.and_then(|bytes| record::decode::<RecommendationSession>(&bytes).ok());
-            if known.is_some_and(|known| (known.timestamp, known.session_id) > rank) {
-                return Ok(());
-            }
-        }
-        index.insert(episode.as_str(), session.session_id.to_string().as_str())?;
         Ok(())
     }
 
@@ -319,7 +271,7 @@ impl<'txn> Ledger<'txn> {
         Ok(())
     }
 
-    fn rows(&mut self, table: Table) -> Result<&mut Rows<'txn>> {
+    pub(super) fn rows(&mut self, table: Table) -> Result<&mut Rows<'txn>> {
         Ok(match self.rows.entry(table) {
             Slot::Occupied(open) => open.into_mut(),
             Slot::Vacant(slot) => slot.insert(self.txn.open_table(bytes_table(table.name()))?),
@@ -354,31 +306,29 @@ impl<'txn> Ledger<'txn> {
         self.by_expiry.exchange(old.and_then(at), new.and_then(at))
     }
 
-    fn revise(&mut self, episode: &str, written_ms: i64) -> Result<()> {
-        self.last_revision = written_ms.max(self.last_revision.saturating_add(1));
-        self.revisions.insert(episode, self.last_revision)?;
-        self.revised = true;
-        Ok(())
-    }
-
-    fn revise_all(&mut self, rows: &[Row<'_>]) -> Result<()> {
+    /// Gives episodes their revisions in the order in which they were written, which is not that of
+    /// their keys.
+    fn revise(&mut self, rows: &[Row<'_>]) -> Result<()> {
+        let mut written: Vec<&Row<'_>> = rows.iter().collect();
+        written.sort_unstable_by_key(|row| row.entry.accessed);
+        let mut revisions = Vec::with_capacity(rows.len());
+        for row in written {
+            let next = self.last_revision.saturating_add(1);
+            self.last_revision = row.entry.written_ms.max(next);
+            revisions.push((row.key, self.last_revision));
+        }
+        revisions.sort_unstable();
+        self.revised |= !rows.is_empty();
         let last = self
             .revisions
             .last()?
             .map(|(key, _)| key.value().to_owned());
-        let (between, later) = split_after(rows, last.as_deref().map(str::as_bytes));
-        for row in between {
-            self.revise(row.key, row.entry.written_ms)?;
+        let later = revisions.partition_point(|(key, _)| Some(*key) <= last.as_deref());
+        let (between, later) = revisions.split_at_checked(later).unwrap_or_default();
+        for (key, revision) in between {
+            self.revisions.insert(key, revision)?;
         }
-        let mut revision = self.last_revision;
-        let later = later.iter().map(|row| {
-            revision = row.entry.written_ms.max(revision.saturating_add(1));
-            (row.key, revision)
-        });
-        append(&mut self.revisions, Bound::Unbounded, later)?;
-        self.last_revision = revision;
-        self.revised |= !rows.is_empty();
-        Ok(())
+        append(&mut self.revisions, Bound::Unbounded, later.iter().copied())
     }
 
     fn record_all(&mut self, table: Table, rows: &[Row<'_>]) -> Result<()> {
@@ -416,54 +366,10 @@ impl<'txn> Ledger<'txn> {
             .and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok())
             .unwrap_or(0))
     }
-
-    /// Makes the index anew from the sessions that are left. Sessions are few, and rarely removed.
-    fn rebuild_session_index(&mut self) -> Result<()> {
-        let mut newest = BTreeMap::new();
-        for row in self.rows(Table::RecommendationSessions)?.iter()? {
-            let (_, bytes) = row?;
-            // A row that does not decode cannot win an index entry; it stays where it is.
-            if let Ok(session) = record::decode::<RecommendationSession>(bytes.value()) {
-                let rank = (session.timestamp, session.session_id);
-                let best = newest.entry(session.episode_id).or_insert(rank);
-                *best = rank.max(*best);
-            }
-        }
-        let mut index = self.txn.open_table(SESSION_INDEX)?;
-        index.retain(|_, _| false)?;
-        for (episode, (_, session)) in newest {
-            index.insert(episode.to_string().as_str(), session.to_string().as_str())?;
-        }
-        Ok(())
-    }
-}
-
-/// The rows that go with an episode: its embedding and its summary.
-#[must_use]
-pub fn dependents(episode: &str) -> [(Table, String); 2] {
-    [
-        (Table::Embeddings, format!("episode_{episode}")),
-        (Table::Summaries, episode.to_owned()),
-    ]
 }
 
 /// The rows up to `last`, and those after it.
 fn split_after<'r, 'a>(rows: &'r [Row<'a>], last: Option<&[u8]>) -> (&'r [Row<'a>], &'r [Row<'a>]) {
     let later = rows.partition_point(|row| Some(row.key.as_bytes()) <= last);
     rows.split_at_checked(later).unwrap_or_default()
-}
-
-/// What to record of a row that another program wrote: how old it is by the best witness, and
-/// that it is stored plain.
-#[must_use]
-pub fn witness(stored: &[u8], written_ms: i64, expires_ms: Option<i64>) -> Entry {
-    Entry {
-        written_ms,
-        accessed: u64::try_from(written_ms.saturating_mul(1_000)).unwrap_or(0),
-        expires_ms,
-        stored_len: stored.len() as u64,
-        raw_len: stored.len() as u64,
-        codec: entry::Codec::Plain,
-        digest: entry::digest(stored),
-    }
 }

@@ -1,5 +1,6 @@
 //! The engine: how a cache behaves.
 
+mod accept;
 mod adopt;
 mod bulk;
 mod clock;
@@ -17,6 +18,7 @@ mod overlay;
 pub mod record;
 pub mod rewrite;
 pub mod schema;
+pub mod sessions;
 mod stats;
 mod storage;
 pub mod sweep;

@@ -1,8 +1,7 @@
 //! How old a row is that another program wrote.
 
 use super::Table;
-use super::entry::Entry;
-use super::ledger::witness;
+use super::entry::{self, Codec, Entry};
 use super::record::Record;
 use super::view::View;
 use crate::error::Result;
@@ -28,5 +27,18 @@ pub fn observe(view: &View, table: Table, key: &str, stored: &[u8], now_ms: i64)
         })
         .unwrap_or(now_ms)
         .min(now_ms);
-    Ok(witness(stored, written_ms, None))
+    Ok(witness(stored, written_ms))
+}
+
+/// What to record of a row of that age, of which nothing else is known.
+fn witness(stored: &[u8], written_ms: i64) -> Entry {
+    Entry {
+        written_ms,
+        accessed: u64::try_from(written_ms.saturating_mul(1_000)).unwrap_or(0),
+        expires_ms: None,
+        stored_len: stored.len() as u64,
+        raw_len: stored.len() as u64,
+        codec: Codec::Plain,
+        digest: entry::digest(stored),
+    }
 }

@@ -7,7 +7,8 @@ use redb::{
 use super::Table;
 use super::entry::{BY_ACCESS, BY_EXPIRY, DICTIONARIES, ENTRIES, TABLE_PREFIX, TOTALS};
 use super::facts::{self, FORMAT_KEY, OWN_FORMAT};
-use super::ledger::{REVISIONS, SESSION_INDEX, bytes_table};
+use super::ledger::{REVISIONS, bytes_table};
+use super::sessions::SESSION_INDEX;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version that do-memory 0.1.35-0.1.47 stamps, and the one we write.

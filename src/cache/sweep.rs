@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::Table;
 use super::entry::Entry;
-use super::ledger::{Ledger, dependents};
+use super::ledger::Ledger;
 use super::observe::observe;
+use super::table::dependents;
 use super::view::View;
 use crate::error::Result;
 

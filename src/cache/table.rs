@@ -137,6 +137,15 @@ impl Table {
     }
 }
 
+/// The rows that go with an episode: its embedding and its summary.
+#[must_use]
+pub fn dependents(episode: &str) -> [(Table, String); 2] {
+    [
+        (Table::Embeddings, format!("episode_{episode}")),
+        (Table::Summaries, episode.to_owned()),
+    ]
+}
+
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
