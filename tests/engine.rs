@@ -605,6 +605,23 @@ fn the_future_of_a_flush_ends_when_the_write_is_durable() {
 }
 
 #[test]
+fn an_empty_file_becomes_a_cache_and_any_other_file_is_left_alone() {
+    let setup = Setup::new();
+    std::fs::write(&setup.path, b"").unwrap();
+    setup
+        .open(|_| {})
+        .insert_durable("a", episode("a"))
+        .unwrap();
+    std::fs::write(&setup.path, b"a letter to somebody").unwrap();
+    let error = open(&setup.path, &setup.clock, |_| {}).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert_eq!(std::fs::read(&setup.path).unwrap(), b"a letter to somebody");
+    let missing = setup.path.with_file_name("no/such/folder.redb");
+    let error = open(&missing, &setup.clock, |_| {}).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[test]
 fn settings_out_of_range_are_refused() {
     let setup = Setup::new();
     for change in [

@@ -54,7 +54,7 @@ pub struct RedbConfig {
     pub commit_window: Duration,
     /// Bytes of decoded values that are kept in memory.
     pub hot_bytes: u64,
-    /// Bytes of file pages that redb keeps in memory.
+    /// Bytes of file pages that redb keeps in memory, at most.
     pub page_cache_bytes: usize,
     /// With [`Concurrency::MultiWriter`]: how long a read may miss another process's write.
     pub stale_after: Duration,

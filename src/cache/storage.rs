@@ -229,15 +229,15 @@ impl RedbStorage {
         }
     }
 
-    /// Removes at once what has expired, instead of at the next interval. Returns how many rows.
+    /// Removes what has expired, instead of at the next interval. As every removal it is visible
+    /// at once and durable with its group. Returns how many rows.
     ///
     /// # Errors
-    /// When the cache cannot be read, or the commit fails.
+    /// When the cache cannot be read, or an earlier commit failed.
     pub fn remove_expired(&self) -> Result<u64> {
+        // What expired before it was committed is found only in the committed order.
         self.flush()?;
-        let dropped = writer::drop_expired(&self.engine)?;
-        self.flush()?;
-        Ok(dropped)
+        writer::drop_expired(&self.engine)
     }
 
     /// What the cache holds and how it is used. Waits until what was written is committed.
@@ -310,22 +310,29 @@ impl Future for Flushed {
 /// Opens the file for writing, after a look that writes nothing has found it to be a cache.
 fn open(path: &Path, config: &RedbConfig) -> Result<Database> {
     let mode = config.concurrency.into();
-    match std::fs::metadata(path) {
-        Ok(_) => {
-            let options = file::ReadOptions {
-                lock_timeout: config.lock_timeout,
-                verify: false,
-            };
-            file::read(path, &options, |snapshot| match snapshot.transaction() {
-                Some(txn) => schema::check(txn),
-                None => Ok(Standing::Empty),
-            })?;
-            file::open_for_writing(path, mode, config.lock_timeout, config.page_cache_bytes)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Builder::new()
+    if is_new(path)? {
+        let mut builder = Builder::new();
+        builder
             .set_concurrency_mode(mode)
-            .set_cache_size(config.page_cache_bytes)
-            .create(path)?),
+            .set_cache_size(config.page_cache_bytes);
+        return Ok(builder.create(path)?);
+    }
+    let options = file::ReadOptions {
+        lock_timeout: config.lock_timeout,
+        verify: false,
+    };
+    file::read(path, &options, |snapshot| match snapshot.transaction() {
+        Some(txn) => schema::check(txn),
+        None => Ok(Standing::Empty),
+    })?;
+    file::open_for_writing(path, mode, config.lock_timeout, config.page_cache_bytes)
+}
+
+/// Whether there is no file, or an empty one, as programs make to reserve a name.
+fn is_new(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(found.is_file() && found.len() == 0),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error.into()),
     }
 }
