@@ -105,3 +105,48 @@ fn an_engine_that_writes_alone_is_not_written_to_by_others() {
     }
     exported_generation(&path);
 }
+
+/// In the other process: inserts durably, and adds a byte to a file beside the cache for each
+/// insert that was acknowledged.
+#[test]
+fn role_durable_writer() {
+    use std::io::Write;
+    let Some(path) = given() else { return };
+    let cache = RedbStorage::with_config(&path, 1_000_000).unwrap();
+    let mut acknowledged = std::fs::File::create(path.with_extension("acknowledged")).unwrap();
+    for n in 0.. {
+        cache
+            .insert_durable(format!("k{n}"), episode(&n.to_string()))
+            .unwrap();
+        acknowledged.write_all(b"+").unwrap();
+        if n == 0 {
+            println!("ready");
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_death_of_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cache.redb");
+    let count =
+        || std::fs::metadata(path.with_extension("acknowledged")).map_or(0, |file| file.len());
+    for more in [20, 50, 90] {
+        std::fs::remove_file(&path).ok();
+        let agent = Other::start("role_durable_writer", &path);
+        while count() < more {
+            std::thread::yield_now();
+        }
+        drop(agent);
+        let cache = RedbStorage::with_config(&path, 1_000_000).unwrap();
+        for n in 0..count() {
+            assert!(
+                cache.get(format!("k{n}")).unwrap().is_some(),
+                "k{n} of {}",
+                count()
+            );
+        }
+        cache.close().unwrap();
+        json(&path, &["health", "--deep"], 0);
+    }
+}
