@@ -188,6 +188,22 @@ fn an_expired_entry_is_a_miss_before_it_is_removed_and_then_it_is_removed() {
 }
 
 #[test]
+fn what_has_expired_is_removed_in_the_background() {
+    let setup = Setup::new();
+    let cache = setup.open(|config| {
+        config.ttl_seconds = Some(10);
+        config.ttl_check_interval = 1;
+    });
+    cache.insert_durable("old", episode("old")).unwrap();
+    setup.clock.advance_ms(10_000);
+    // Ends when the cleaning has come round; the harness stops a test that never ends.
+    while cache.get_stats().unwrap().total_entries > 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(cache.get_stats().unwrap().expirations, 1);
+}
+
+#[test]
 fn reading_does_not_prolong_a_life_but_writing_does() {
     let setup = Setup::new();
     let cache = setup.open(|config| config.ttl_seconds = Some(10));
