@@ -311,11 +311,7 @@ impl Future for Flushed {
 fn open(path: &Path, config: &RedbConfig) -> Result<Database> {
     let mode = config.concurrency.into();
     if is_new(path)? {
-        let mut builder = Builder::new();
-        builder
-            .set_concurrency_mode(mode)
-            .set_cache_size(config.page_cache_bytes);
-        return Ok(builder.create(path)?);
+        return file::create_for_writing(path, mode, config.page_cache_bytes);
     }
     let options = file::ReadOptions {
         lock_timeout: config.lock_timeout,

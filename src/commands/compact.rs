@@ -4,8 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use redb::backends::FileBackend;
-use redb::{Builder, Database};
+use redb::Database;
 use serde::Serialize;
 
 use super::access::{self, PAGE_CACHE, Space};
@@ -163,7 +162,7 @@ fn build(
         schema::check(&txn)?;
         let view = View::new(txn);
         if rewrite::can_rewrite(&snapshot.tables()?) {
-            let mut db = open_stage(stage.try_clone()?)?;
+            let mut db = file::open_stage(stage.try_clone()?, PAGE_CACHE)?;
             let now_ms = context.now.timestamp_millis();
             rewrite::rewrite(snapshot, &view, &db, how, now_ms, &mut |rows| step(rows))?;
             squeeze(context, &mut db)?;
@@ -191,16 +190,10 @@ fn copy_and_squeeze(
     }
     let mut original = File::open(replacement.target())?;
     std::io::copy(&mut original, &mut stage)?;
-    let mut db = open_stage(stage)?;
+    let mut db = file::open_stage(stage, PAGE_CACHE)?;
     squeeze(context, &mut db)?;
     db.close()?;
     Ok(())
-}
-
-fn open_stage(stage: File) -> Result<Database> {
-    Ok(Builder::new()
-        .set_cache_size(PAGE_CACHE)
-        .create_with_backend(FileBackend::new(stage)?)?)
 }
 
 fn squeeze(context: &Context<'_>, db: &mut Database) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Having a cache for oneself, or for writing.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::ops::Bound;
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use redb::backends::FileBackend;
 use redb::{ConcurrencyMode, Database, DatabaseError, StorageBackend};
 
+use super::gather::Gather;
 use super::guard;
 use super::header::{Header, Identity, open_regular};
 use super::holder::{self, Holding};
@@ -40,12 +41,8 @@ pub fn open_for_writing(
         if !may_join(holder::holding(file), mode) {
             return Ok(None);
         }
-        let backend = FileBackend::new(file.try_clone()?)?;
-        let mut builder = Database::builder();
-        builder
-            .set_cache_size(cache_bytes)
-            .set_concurrency_mode(mode);
-        guard::catch(|| match builder.create_with_backend(backend) {
+        let file = file.try_clone()?;
+        guard::catch(|| match database(file, mode, cache_bytes) {
             Ok(database) => Ok(Some(database)),
             Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch) => {
                 Ok(None)
@@ -53,6 +50,46 @@ pub fn open_for_writing(
             Err(error) => Err(error.into()),
         })
     })
+}
+
+/// Makes a cache where there is no file, or an empty one, in `mode`. A file that another process
+/// has made meanwhile is opened as it is.
+///
+/// # Errors
+/// [`ErrorKind::InUse`], and when the file cannot be made.
+pub fn create_for_writing(
+    path: impl AsRef<Path>,
+    mode: ConcurrencyMode,
+    cache_bytes: usize,
+) -> Result<Database> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    Ok(database(file, mode, cache_bytes)?)
+}
+
+/// Opens a file of our own, empty or a copy of a cache, that nobody else knows of.
+///
+/// # Errors
+/// When redb cannot open it.
+pub fn open_stage(file: File, cache_bytes: usize) -> Result<Database> {
+    Ok(database(file, ConcurrencyMode::default(), cache_bytes)?)
+}
+
+fn database(
+    file: File,
+    mode: ConcurrencyMode,
+    cache_bytes: usize,
+) -> std::result::Result<Database, DatabaseError> {
+    // redb keeps at most half of its cache for pages that it has to write.
+    let backend = Gather::new(FileBackend::new(file)?, cache_bytes / 2);
+    Database::builder()
+        .set_cache_size(cache_bytes)
+        .set_concurrency_mode(mode)
+        .create_with_backend(backend)
 }
 
 /// Whether an open in `mode` has a chance. One that has none is not tried: on its way to being

@@ -2,12 +2,13 @@
 //! replaced without a gap.
 //!
 //! Every reader goes through a [`Snapshot`], which never writes a byte of the file. Every writer
-//! goes through [`open_for_writing`] or a [`Replacement`].
+//! goes through [`open_for_writing`], [`create_for_writing`] or a [`Replacement`].
 
 mod bytes;
 mod copy;
 #[cfg(feature = "cli")]
 mod era2;
+mod gather;
 mod geometry;
 pub mod guard;
 mod header;
@@ -28,7 +29,7 @@ mod wait;
 pub use copy::copy_new;
 pub use header::{FileFormat, Header, Identity};
 pub use holder::{Holder, Holding};
-pub use lock::{ExclusiveLock, open_for_writing};
+pub use lock::{ExclusiveLock, create_for_writing, open_for_writing, open_stage};
 pub use read::{ReadOptions, read};
 pub use replace::{Backup, Replacement};
 pub use snapshot::{ReadVia, Snapshot};

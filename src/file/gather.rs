@@ -1,0 +1,330 @@
+//! Writing in long runs. redb writes a commit page by page and in no order of place; the pages
+//! wait here and go to the file as contiguous runs when they have to be there.
+//!
+//! Invariants. Whoever reads sees the file as if every write had gone through. What waits is in
+//! the file before a sync, before a write to the header, before any lock is released and before
+//! the backend is closed: other processes and a process killed at any point see the writes in the
+//! order in which redb relies on. Nothing that waits reaches beyond the end of the file.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io;
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use redb::{BackendError, StorageBackend};
+
+/// The longest run that is written at once.
+const RUN: usize = 1 << 20;
+/// Memory that is kept for the next writes.
+const KEPT: usize = 4 << 20;
+/// Writes that begin before here touch the header and never wait.
+const HEADER_END: u64 = 4_096;
+
+/// A backend that gathers the writes to another.
+#[derive(Debug)]
+pub(super) struct Gather<B> {
+    inner: B,
+    /// Bytes that may wait.
+    limit: usize,
+    /// Held by whoever changes the file or what waits; taken before `waiting`.
+    turn: Mutex<Turn>,
+    waiting: RwLock<Waiting>,
+}
+
+impl<B: StorageBackend> Gather<B> {
+    /// Lets up to about `limit` bytes wait before they go to `inner`.
+    pub(super) fn new(inner: B, limit: usize) -> Self {
+        Self {
+            inner,
+            limit,
+            turn: Mutex::default(),
+            waiting: RwLock::default(),
+        }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> RwLockReadGuard<'_, Waiting> {
+        self.waiting.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting_mut(&self) -> RwLockWriteGuard<'_, Waiting> {
+        self.waiting.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what waits. Reads go on meanwhile: nothing is forgotten before all is written.
+    fn pass_on(&self, turn: &mut Turn) -> io::Result<()> {
+        turn.check()?;
+        if self.waiting().is_empty() {
+            return Ok(());
+        }
+        let written = self
+            .waiting()
+            .each_run(|offset, data| self.inner.write(offset, data));
+        turn.note(written)?;
+        self.waiting_mut().clear();
+        Ok(())
+    }
+
+    /// Whether a write can wait: not one to the header, nor one that makes the file longer.
+    fn can_wait(&self, turn: &mut Turn, offset: u64, len: usize) -> io::Result<bool> {
+        if offset < HEADER_END || len >= self.limit {
+            return Ok(false);
+        }
+        let file_len = if self.waiting().is_empty() {
+            turn.file_len = self.inner.len()?;
+            turn.file_len
+        } else {
+            turn.file_len
+        };
+        Ok(offset.saturating_add(len as u64) <= file_len)
+    }
+}
+
+impl<B: StorageBackend> StorageBackend for Gather<B> {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let waiting = self.waiting();
+        if waiting.touches(offset, out.len()) {
+            self.inner.read(offset, out)?;
+            waiting.copy_over(offset, out);
+            return Ok(());
+        }
+        drop(waiting);
+        self.inner.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut turn = self.turn();
+        turn.check()?;
+        let set = self.inner.set_len(len);
+        turn.note(set)?;
+        turn.file_len = len;
+        // Were they kept, they would come back when the file grows again.
+        self.waiting_mut().cut(len, u64::MAX);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut turn = self.turn();
+        self.pass_on(&mut turn)?;
+        let synced = self.inner.sync_data();
+        turn.note(synced)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut turn = self.turn();
+        turn.check()?;
+        if !self.can_wait(&mut turn, offset, data.len())? {
+            self.pass_on(&mut turn)?;
+            let written = self.inner.write(offset, data);
+            return turn.note(written);
+        }
+        self.waiting_mut().add(offset, data);
+        if self.waiting().bytes.len() >= self.limit {
+            self.pass_on(&mut turn)?;
+        }
+        Ok(())
+    }
+
+    fn close(&self) -> io::Result<()> {
+        let passed = self.pass_on(&mut self.turn());
+        self.inner.close().and(passed)
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.inner.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        let passed = self.pass_on(&mut self.turn());
+        self.inner.unlock_range(start, end)?;
+        passed.map_err(BackendError::Io)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.query_lock_range(start, end)
+    }
+}
+
+/// What only the one who changes the file needs.
+#[derive(Debug, Default)]
+struct Turn {
+    /// The length of the file, while writes wait.
+    file_len: u64,
+    /// The first failure. It is final: what the file holds of the writes before is unknown.
+    failure: Option<(io::ErrorKind, String)>,
+}
+
+impl Turn {
+    fn check(&self) -> io::Result<()> {
+        match &self.failure {
+            None => Ok(()),
+            Some((kind, message)) => Err(io::Error::new(
+                *kind,
+                format!("an earlier write failed: {message}"),
+            )),
+        }
+    }
+
+    fn note(&mut self, result: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = &result {
+            self.failure
+                .get_or_insert_with(|| (error.kind(), error.to_string()));
+        }
+        result
+    }
+}
+
+/// Writes that have not gone to the file: where each belongs, and where in `bytes` it is. They do
+/// not overlap.
+#[derive(Debug, Default)]
+struct Waiting {
+    parts: BTreeMap<u64, Part>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    at: usize,
+    len: usize,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    fn add(&mut self, offset: u64, data: &[u8]) {
+        self.cut(offset, end_of(offset, data.len()));
+        let part = Part {
+            at: self.bytes.len(),
+            len: data.len(),
+        };
+        self.bytes.extend_from_slice(data);
+        self.parts.insert(offset, part);
+    }
+
+    /// Forgets what waits for the bytes from `from` to `to`.
+    fn cut(&mut self, from: u64, to: u64) {
+        let overlapping: Vec<(u64, Part)> = self.overlapping(from, to).collect();
+        for (offset, part) in overlapping {
+            self.parts.remove(&offset);
+            let before = width(offset, from).min(part.len);
+            let after = width(to, end_of(offset, part.len)).min(part.len);
+            if before > 0 {
+                self.parts.insert(
+                    offset,
+                    Part {
+                        len: before,
+                        ..part
+                    },
+                );
+            }
+            if after > 0 {
+                let at = part.at + part.len - after;
+                self.parts.insert(to, Part { at, len: after });
+            }
+        }
+    }
+
+    fn overlapping(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, Part)> {
+        let reaches_in = self
+            .parts
+            .range(..from)
+            .next_back()
+            .filter(|(offset, part)| end_of(**offset, part.len) > from);
+        let inside = self.parts.range(from..to.max(from));
+        reaches_in
+            .into_iter()
+            .chain(inside)
+            .map(|(offset, part)| (*offset, *part))
+    }
+
+    fn touches(&self, offset: u64, len: usize) -> bool {
+        self.overlapping(offset, end_of(offset, len))
+            .next()
+            .is_some()
+    }
+
+    /// Lays what waits over the bytes of the file from `offset` on.
+    fn copy_over(&self, offset: u64, out: &mut [u8]) {
+        for (start, part) in self.overlapping(offset, end_of(offset, out.len())) {
+            let source = self.data(part).get(width(start, offset)..);
+            let target = out.get_mut(width(offset, start)..);
+            if let (Some(source), Some(target)) = (source, target) {
+                for (to, from) in target.iter_mut().zip(source) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+
+    /// Calls `write` with what waits, in the order of place and joined where it adjoins.
+    fn each_run(&self, mut write: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut start = 0;
+        let mut run = Vec::with_capacity(RUN.min(self.bytes.len()));
+        for (offset, part) in &self.parts {
+            let adjoins = end_of(start, run.len()) == *offset && run.len() + part.len <= RUN;
+            if !adjoins {
+                if !run.is_empty() {
+                    write(start, &run)?;
+                    run.clear();
+                }
+                start = *offset;
+            }
+            run.extend_from_slice(self.data(*part));
+        }
+        if run.is_empty() {
+            return Ok(());
+        }
+        write(start, &run)
+    }
+
+    fn clear(&mut self) {
+        self.parts.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT);
+    }
+
+    fn data(&self, part: Part) -> &[u8] {
+        self.bytes
+            .get(part.at..part.at + part.len)
+            .unwrap_or_default()
+    }
+}
+
+fn end_of(offset: u64, len: usize) -> u64 {
+    offset.saturating_add(len as u64)
+}
+
+/// The bytes from `from` to `to`; none when `to` comes first.
+fn width(from: u64, to: u64) -> usize {
+    usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+#[path = "gather_tests.rs"]
+mod tests;
