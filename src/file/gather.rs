@@ -4,7 +4,11 @@
 //! Invariants. Whoever reads sees the file as if every write had gone through. What waits is in
 //! the file before a sync, before a write to the header, before any lock is released and before
 //! the backend is closed: other processes and a process killed at any point see the writes in the
-//! order in which redb relies on. Nothing that waits reaches beyond the end of the file.
+//! order on which redb relies. Nothing that waits reaches beyond the end of the file.
+//!
+//! Only the header makes pages count. A sync before which no header was written, such as the one
+//! each time redb makes the file longer, is therefore owed, and made before the next header is
+//! written: the header still names nothing that is not durable.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -69,6 +73,23 @@ impl<B: StorageBackend> Gather<B> {
         Ok(())
     }
 
+    /// Writes what waits, and makes the sync that is owed.
+    fn settle(&self, turn: &mut Turn) -> io::Result<()> {
+        self.pass_on(turn)?;
+        if turn.sync_owed {
+            self.sync(turn)?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self, turn: &mut Turn) -> io::Result<()> {
+        let synced = self.inner.sync_data();
+        turn.note(synced)?;
+        turn.sync_owed = false;
+        turn.header_written = false;
+        Ok(())
+    }
+
     /// Whether a write can wait: not one to the header, nor one that makes the file longer.
     fn can_wait(&self, turn: &mut Turn, offset: u64, len: usize) -> io::Result<bool> {
         if offset < HEADER_END || len >= self.limit {
@@ -113,15 +134,23 @@ impl<B: StorageBackend> StorageBackend for Gather<B> {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut turn = self.turn();
+        turn.check()?;
+        if !turn.header_written {
+            turn.sync_owed = true;
+            return Ok(());
+        }
         self.pass_on(&mut turn)?;
-        let synced = self.inner.sync_data();
-        turn.note(synced)
+        self.sync(&mut turn)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut turn = self.turn();
         turn.check()?;
         if !self.can_wait(&mut turn, offset, data.len())? {
+            if offset < HEADER_END {
+                self.settle(&mut turn)?;
+                turn.header_written = true;
+            }
             self.pass_on(&mut turn)?;
             let written = self.inner.write(offset, data);
             return turn.note(written);
@@ -134,8 +163,8 @@ impl<B: StorageBackend> StorageBackend for Gather<B> {
     }
 
     fn close(&self) -> io::Result<()> {
-        let passed = self.pass_on(&mut self.turn());
-        self.inner.close().and(passed)
+        let settled = self.settle(&mut self.turn());
+        self.inner.close().and(settled)
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
@@ -159,9 +188,9 @@ impl<B: StorageBackend> StorageBackend for Gather<B> {
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        let passed = self.pass_on(&mut self.turn());
+        let settled = self.settle(&mut self.turn());
         self.inner.unlock_range(start, end)?;
-        passed.map_err(BackendError::Io)
+        settled.map_err(BackendError::Io)
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
@@ -174,6 +203,10 @@ impl<B: StorageBackend> StorageBackend for Gather<B> {
 struct Turn {
     /// The length of the file, while writes wait.
     file_len: u64,
+    /// Whether the header was written since the last sync.
+    header_written: bool,
+    /// Whether a sync was asked for that could wait.
+    sync_owed: bool,
     /// The first failure. It is final: what the file holds of the writes before is unknown.
     failure: Option<(io::ErrorKind, String)>,
 }
