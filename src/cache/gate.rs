@@ -9,6 +9,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of values that may wait in memory before writers have to wait.
 const ROOM: usize = 16 << 20;
+/// How long a commit waits for the threads that the last one served: most of them come back at
+/// once with their next change, and one commit for all costs as much as one for the first.
+const LINGER: Duration = Duration::from_micros(200);
 
 #[derive(Debug, Default)]
 struct State {
@@ -17,6 +20,11 @@ struct State {
     waiting_bytes: usize,
     /// The count of changes that somebody waits for.
     requested: u64,
+    /// When that was said, while it is not answered.
+    requested_since: Option<Instant>,
+    /// Threads that wait for durability, now and when the last commit ended.
+    waiters: usize,
+    served: usize,
     /// The count of changes that are durable.
     committed: u64,
     /// Set for good by the first commit that failed: what is on disk is then unknown.
@@ -74,6 +82,7 @@ impl Gate {
     /// Blocks until the first `count` changes are durable.
     pub(super) fn wait_for(&self, count: u64) -> Result<()> {
         let mut state = self.lock();
+        state.waiters = state.waiters.saturating_add(1);
         self.request(&mut state, count);
         while state.committed < count && state.failure.is_none() {
             state = self
@@ -81,6 +90,7 @@ impl Gate {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        state.waiters = state.waiters.saturating_sub(1);
         check(&state)
     }
 
@@ -126,6 +136,7 @@ impl Gate {
                 .waiting_since
                 .filter(|_| state.failure.is_none())
                 .map_or(tick, |since| tick.min(since + window));
+            let until = lingers_until(&state, now).map_or(until, |linger| until.min(linger));
             let wait = until.saturating_duration_since(now);
             state = self
                 .work
@@ -147,6 +158,8 @@ impl Gate {
     pub(super) fn committed(&self, count: u64) {
         let mut state = self.lock();
         state.committed = count;
+        state.served = state.waiters;
+        state.requested_since = (state.requested > count).then(Instant::now);
         self.answer(state);
     }
 
@@ -170,8 +183,9 @@ impl Gate {
     fn request(&self, state: &mut State, count: u64) {
         if state.requested < count {
             state.requested = count;
-            self.work.notify_one();
+            state.requested_since.get_or_insert_with(Instant::now);
         }
+        self.work.notify_one();
     }
 
     fn answer(&self, mut state: MutexGuard<'_, State>) {
@@ -193,7 +207,13 @@ fn is_due(state: &mut State, window: Duration, now: Instant) -> bool {
     std::mem::take(&mut state.woken)
         || waited
         || state.waiting_bytes >= ROOM
-        || state.requested > state.committed
+        || (state.requested > state.committed && lingers_until(state, now).is_none())
+}
+
+/// Until when a commit that is asked for waits for those who are likely to come too.
+fn lingers_until(state: &State, now: Instant) -> Option<Instant> {
+    let until = state.requested_since? + LINGER;
+    (state.waiters < state.served && now < until).then_some(until)
 }
 
 fn check(state: &State) -> Result<()> {

@@ -10,7 +10,6 @@
 //! each time redb makes the file longer, is therefore owed, and made before the next header is
 //! written: the header still names nothing that is not durable.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
 use std::ops::Bound;
@@ -18,10 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 
 use redb::{BackendError, StorageBackend};
 
-/// The longest run that is written at once.
-const RUN: usize = 1 << 20;
-/// Memory that is kept for the next writes.
-const KEPT: usize = 4 << 20;
+use super::waiting::Waiting;
+
 /// Writes that begin before here touch the header and never wait.
 const HEADER_END: u64 = 4_096;
 
@@ -156,7 +153,7 @@ impl<B: StorageBackend> StorageBackend for Gather<B> {
             return turn.note(written);
         }
         self.waiting_mut().add(offset, data);
-        if self.waiting().bytes.len() >= self.limit {
+        if self.waiting().len() >= self.limit {
             self.pass_on(&mut turn)?;
         }
         Ok(())
@@ -229,133 +226,6 @@ impl Turn {
         }
         result
     }
-}
-
-/// Writes that have not gone to the file: where each belongs, and where in `bytes` it is. They do
-/// not overlap.
-#[derive(Debug, Default)]
-struct Waiting {
-    parts: BTreeMap<u64, Part>,
-    bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Part {
-    at: usize,
-    len: usize,
-}
-
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-
-    fn add(&mut self, offset: u64, data: &[u8]) {
-        self.cut(offset, end_of(offset, data.len()));
-        let part = Part {
-            at: self.bytes.len(),
-            len: data.len(),
-        };
-        self.bytes.extend_from_slice(data);
-        self.parts.insert(offset, part);
-    }
-
-    /// Forgets what waits for the bytes from `from` to `to`.
-    fn cut(&mut self, from: u64, to: u64) {
-        let overlapping: Vec<(u64, Part)> = self.overlapping(from, to).collect();
-        for (offset, part) in overlapping {
-            self.parts.remove(&offset);
-            let before = width(offset, from).min(part.len);
-            let after = width(to, end_of(offset, part.len)).min(part.len);
-            if before > 0 {
-                self.parts.insert(
-                    offset,
-                    Part {
-                        len: before,
-                        ..part
-                    },
-                );
-            }
-            if after > 0 {
-                let at = part.at + part.len - after;
-                self.parts.insert(to, Part { at, len: after });
-            }
-        }
-    }
-
-    fn overlapping(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, Part)> {
-        let reaches_in = self
-            .parts
-            .range(..from)
-            .next_back()
-            .filter(|(offset, part)| end_of(**offset, part.len) > from);
-        let inside = self.parts.range(from..to.max(from));
-        reaches_in
-            .into_iter()
-            .chain(inside)
-            .map(|(offset, part)| (*offset, *part))
-    }
-
-    fn touches(&self, offset: u64, len: usize) -> bool {
-        self.overlapping(offset, end_of(offset, len))
-            .next()
-            .is_some()
-    }
-
-    /// Lays what waits over the bytes of the file from `offset` on.
-    fn copy_over(&self, offset: u64, out: &mut [u8]) {
-        for (start, part) in self.overlapping(offset, end_of(offset, out.len())) {
-            let source = self.data(part).get(width(start, offset)..);
-            let target = out.get_mut(width(offset, start)..);
-            if let (Some(source), Some(target)) = (source, target) {
-                for (to, from) in target.iter_mut().zip(source) {
-                    *to = *from;
-                }
-            }
-        }
-    }
-
-    /// Calls `write` with what waits, in the order of place and joined where it adjoins.
-    fn each_run(&self, mut write: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut start = 0;
-        let mut run = Vec::with_capacity(RUN.min(self.bytes.len()));
-        for (offset, part) in &self.parts {
-            let adjoins = end_of(start, run.len()) == *offset && run.len() + part.len <= RUN;
-            if !adjoins {
-                if !run.is_empty() {
-                    write(start, &run)?;
-                    run.clear();
-                }
-                start = *offset;
-            }
-            run.extend_from_slice(self.data(*part));
-        }
-        if run.is_empty() {
-            return Ok(());
-        }
-        write(start, &run)
-    }
-
-    fn clear(&mut self) {
-        self.parts.clear();
-        self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
-    }
-
-    fn data(&self, part: Part) -> &[u8] {
-        self.bytes
-            .get(part.at..part.at + part.len)
-            .unwrap_or_default()
-    }
-}
-
-fn end_of(offset: u64, len: usize) -> u64 {
-    offset.saturating_add(len as u64)
-}
-
-/// The bytes from `from` to `to`; none when `to` comes first.
-fn width(from: u64, to: u64) -> usize {
-    usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

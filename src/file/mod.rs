@@ -25,6 +25,7 @@ mod spool;
 mod tables;
 mod verified;
 mod wait;
+mod waiting;
 
 pub use copy::copy_new;
 pub use header::{FileFormat, Header, Identity};
