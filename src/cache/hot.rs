@@ -140,8 +140,16 @@ impl HotLayer {
             return None;
         }
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        uses.current
+        let other = uses
+            .current
             .insert((table, Arc::clone(&hot.key)), Arc::clone(hot));
+        // Two threads that read a row at once make two values of it. The one that is no longer
+        // noted must be able to become so again.
+        if let Some(other) = other.filter(|other| !Arc::ptr_eq(other, hot)) {
+            other.noted.store(false, Ordering::Release);
+            hot.accessed
+                .fetch_max(other.accessed.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
         Some(uses.current.len())
     }
 
@@ -172,8 +180,9 @@ impl HotLayer {
             .writing
             .iter()
             .map(|((table, key), hot)| {
-                // Cleared before the stamp is read: a use in between is noted anew.
-                hot.noted.store(false, Ordering::Release);
+                // Cleared before the stamp is read, which a store alone would not order: a use in
+                // between is noted anew, one before is seen.
+                hot.noted.swap(false, Ordering::AcqRel);
                 (
                     *table,
                     Arc::clone(key),
@@ -189,5 +198,27 @@ impl HotLayer {
     pub(super) fn uses_written(&self) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         uses.writing = Arc::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(accessed: u64) -> Arc<Hot> {
+        Hot::new("k", Arc::new(()), 1, None, accessed)
+    }
+
+    #[test]
+    fn of_two_values_of_one_row_neither_stops_being_noted() {
+        let layer = HotLayer::new(1 << 20);
+        let (cached, other) = (value(1), value(1));
+        layer.touch(Table::Episodes, &cached, 3);
+        layer.touch(Table::Episodes, &other, 2);
+        assert_eq!(layer.used("k"), Some(3), "the latest use of either");
+        layer.take_uses();
+        layer.uses_written();
+        assert_eq!(layer.touch(Table::Episodes, &cached, 4), Some(1));
+        assert_eq!(layer.used("k"), Some(4));
     }
 }
