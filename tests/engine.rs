@@ -663,3 +663,21 @@ fn a_cache_in_memory_does_the_same() {
     let health = cache.health_check().unwrap();
     assert!(health.is_healthy, "{health:?}");
 }
+
+#[test]
+fn a_commit_window_without_end_waits_for_a_flush() {
+    let config = RedbConfig {
+        commit_window: Duration::MAX,
+        ..RedbConfig::default()
+    };
+    let cache = RedbStorage::in_memory(config).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        cache.insert("a", episode("a")).unwrap();
+        // Long enough for the committing thread to see that something waits.
+        std::thread::sleep(Duration::from_millis(50));
+        tell.send(cache.flush().is_ok())
+    });
+    let flushed = told.recv_timeout(Duration::from_secs(10));
+    assert_eq!(flushed, Ok(true), "a flush ends");
+}

@@ -132,10 +132,12 @@ impl Gate {
             if now >= tick {
                 return Work::Tick;
             }
+            // A window too long for the clock never ends.
             let until = state
                 .waiting_since
                 .filter(|_| state.failure.is_none())
-                .map_or(tick, |since| tick.min(since + window));
+                .and_then(|since| since.checked_add(window))
+                .map_or(tick, |end| tick.min(end));
             let until = lingers_until(&state, now).map_or(until, |linger| until.min(linger));
             let wait = until.saturating_duration_since(now);
             state = self
@@ -203,7 +205,7 @@ impl Gate {
 fn is_due(state: &mut State, window: Duration, now: Instant) -> bool {
     let waited = state
         .waiting_since
-        .is_some_and(|since| now >= since + window);
+        .is_some_and(|since| now.saturating_duration_since(since) >= window);
     std::mem::take(&mut state.woken)
         || waited
         || state.waiting_bytes >= ROOM
