@@ -525,3 +525,37 @@ fn a_file_left_by_a_killed_process_is_swept_and_compacted() {
         "task 0"
     );
 }
+
+#[test]
+fn a_ttl_given_to_a_sweep_does_not_stay_with_the_rows() {
+    let (_dir, path) = copy_of("0.1.47");
+    json(&path, &["sweep", "--ttl", "36500d"], 0);
+    let later = Arc::new(ManualClock::at_ms(9_000_000_000_000));
+    let config = |ttl_seconds| RedbConfig {
+        ttl_seconds,
+        clock: later.clone(),
+        ..RedbConfig::default()
+    };
+    let before = keys(&path, "patterns").len();
+    let cache = RedbStorage::with_full_config(&path, config(None)).unwrap();
+    assert_eq!(cache.remove_expired().unwrap(), 0, "nothing ever expires");
+    cache.close().unwrap();
+    assert_eq!(keys(&path, "patterns").len(), before);
+}
+
+#[test]
+fn a_cache_that_was_swept_before_it_was_opened_takes_the_ttl_of_its_program() {
+    let (_dir, path) = copy_of("0.1.47");
+    json(&path, &["sweep", "--ttl", "36500d"], 0);
+    let config = RedbConfig {
+        ttl_seconds: Some(1),
+        clock: Arc::new(ManualClock::at_ms(3_000_000_000_000)),
+        ..RedbConfig::default()
+    };
+    let cache = RedbStorage::with_full_config(&path, config).unwrap();
+    cache.remove_expired().unwrap();
+    cache.close().unwrap();
+    for table in ["episodes", "patterns", "heuristics", "embeddings"] {
+        assert_eq!(keys(&path, table), [""; 0], "{table}");
+    }
+}

@@ -28,7 +28,8 @@ pub(super) fn reconcile(db: &Database, config: &RedbConfig) -> Result<()> {
     };
     let view = View::new(db.begin_read()?);
     let recorded: Option<Limits> = view.fact(LIMITS_KEY)?;
-    let ttl_changed = recorded.is_some_and(|recorded| recorded.ttl_seconds != limits.ttl_seconds);
+    // Without limits, entries are a sweep's, made before any program opened the cache.
+    let ttl_changed = recorded.is_none_or(|recorded| recorded.ttl_seconds != limits.ttl_seconds);
     for table in Table::ALL.into_iter().filter(|table| table.holds_records()) {
         if !view.records_agree(table)? || (ttl_changed && table.expires()) {
             adopt(db, config, table)?;

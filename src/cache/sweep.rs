@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableTable};
 use serde::Serialize;
 
 use super::Table;
 use super::entry::Entry;
+use super::facts::{LIMITS_KEY, Limits};
 use super::ledger::Ledger;
 use super::observe::observe;
 use super::table::dependents;
@@ -80,6 +81,8 @@ struct Candidate {
 pub fn plan(view: &View, bounds: &Bounds, now_ms: i64) -> Result<SweepPlan> {
     let mut plan = SweepPlan::default();
     let mut staying = Vec::new();
+    let limits: Option<Limits> = view.fact(LIMITS_KEY)?;
+    let recorded_ttl = limits.and_then(|limits| limits.ttl_seconds);
     for table in Table::ALL.into_iter().filter(|table| table.expires()) {
         let Some(rows) = view.rows(table)? else {
             continue;
@@ -92,13 +95,14 @@ pub fn plan(view: &View, bounds: &Bounds, now_ms: i64) -> Result<SweepPlan> {
             let recorded = view
                 .entry(table, key)?
                 .filter(|entry| entry.describes(stored));
-            let entry = match recorded {
+            let known = match recorded {
                 Some(entry) => entry,
-                None => observe(view, table, key, stored, now_ms)?,
+                None => observe(view, table, key, stored, now_ms)?.expiring_after(recorded_ttl),
             };
-            let entry = bounds.applied_to(entry);
+            let entry = bounds.applied_to(known);
             if recorded.is_none() && !entry.is_expired(now_ms) {
-                plan.unrecorded.push((table, key.to_owned(), entry));
+                // The bounds are of this sweep only: what stays with the row is the cache's.
+                plan.unrecorded.push((table, key.to_owned(), known));
             }
             staying.push(Candidate {
                 table,
@@ -269,12 +273,11 @@ pub fn remove(db: &Database, rows: &[Doomed]) -> Result<Removed> {
 /// # Errors
 /// When the transaction fails; nothing of it is then done.
 pub fn record(db: &Database, rows: &[(Table, String, Entry)]) -> Result<()> {
-    let view = View::new(db.begin_read()?);
     let txn = db.begin_write()?;
     let mut ledger = Ledger::open(&txn)?;
     for (table, key, entry) in rows {
-        let still = view.row(*table, key, |stored| entry.describes(stored))?;
-        if still == Some(true) && ledger.entry(*table, key)?.is_none() {
+        let unrecorded = ledger.entry(*table, key)?.is_none();
+        if unrecorded && ledger.is_unchanged(*table, key, entry)? {
             ledger.record(*table, key, entry)?;
         }
     }
