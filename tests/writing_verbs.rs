@@ -559,3 +559,57 @@ fn a_cache_that_was_swept_before_it_was_opened_takes_the_ttl_of_its_program() {
         assert_eq!(keys(&path, table), [""; 0], "{table}");
     }
 }
+
+#[test]
+fn a_backup_that_cannot_be_kept_is_refused_before_anything_is_done() {
+    let (dir, path) = copy_of("0.1.47");
+    let before = state(&path);
+    let own = path.to_str().unwrap();
+    let missing = dir.path().join("none").join("b");
+    let folder = dir.path().to_str().unwrap();
+    for verb in [&["compact"][..], &["clear", "--all", "--yes"]] {
+        for backup in [own, missing.to_str().unwrap(), folder] {
+            let said = refusal(&path, &[verb, &["--backup", backup]].concat(), 1);
+            assert!(said.contains("backup"), "{said}");
+            assert!(state(&path) == before, "{verb:?} {backup}");
+        }
+    }
+}
+
+#[test]
+fn a_compaction_that_was_killed_after_the_swap_succeeds_when_run_again() {
+    let (dir, path) = copy_of("0.1.47");
+    let before = std::fs::read(&path).unwrap();
+    let backup = dir.path().join("b.redb");
+    let args = ["compact", "--backup", backup.to_str().unwrap()];
+    assert_eq!(json(&path, &args, 0)["outcome"], "compacted");
+    assert_eq!(json(&path, &args, 0)["outcome"], "no_gain");
+    assert!(std::fs::read(&backup).unwrap() == before);
+}
+
+#[test]
+fn a_part_of_a_backup_that_a_killed_run_left_is_no_hindrance_and_goes() {
+    let (dir, path) = copy_of("0.1.47");
+    let before = std::fs::read(&path).unwrap();
+    std::fs::write(dir.path().join(".b.redb.redb-cache-part"), "half").unwrap();
+    let backup = dir.path().join("b.redb");
+    let backup = backup.to_str().unwrap();
+    json(&path, &["clear", "--all", "--yes", "--backup", backup], 0);
+    assert!(std::fs::read(backup).unwrap() == before);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_backup_whose_name_is_no_text_is_told_of_all_the_same() {
+    use std::os::unix::ffi::OsStrExt;
+    for verb in [&["compact"][..], &["clear", "--all", "--yes"]] {
+        let (dir, path) = copy_of("0.1.47");
+        let backup = dir.path().join(std::ffi::OsStr::from_bytes(b"b\xff"));
+        let mut command = program(&path, verb);
+        command.args(["--format", "json", "--backup"]).arg(&backup);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(report["backup"].is_string() && backup.is_file());
+    }
+}

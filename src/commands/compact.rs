@@ -75,7 +75,7 @@ pub struct CompactReport {
     /// Bytes that the file became shorter.
     given_back: Option<u64>,
     rows: u64,
-    backup: Option<PathBuf>,
+    backup: Option<String>,
     elapsed_ms: u64,
 }
 
@@ -116,6 +116,8 @@ fn replace(args: &Args, context: &Context<'_>, report: &mut CompactReport) -> Re
     // The copy is at most as large as what is used, give or take the pages of the trees.
     let used = report.before.used.unwrap_or(report.before.length);
     replacement.require_space(used.saturating_add(used / 8).saturating_add(1 << 20))?;
+    let backup = args.backup.clone().map_or(Backup::None, Backup::At);
+    replacement.require_backup(&backup)?;
     let bar = context.ui.progress("compacting");
     bar.set_total(report.rows.saturating_mul(2));
     let stage = build(args, context, &replacement, &bar)?;
@@ -131,8 +133,8 @@ fn replace(args: &Args, context: &Context<'_>, report: &mut CompactReport) -> Re
         report.after = None;
         return Ok(());
     }
-    let backup = args.backup.clone().map_or(Backup::None, Backup::At);
-    report.backup = replacement.finish(backup)?;
+    let backup = replacement.finish(backup)?;
+    report.backup = backup.map(|path| path.display().to_string());
     report.outcome = Outcome::Compacted;
     Ok(())
 }
@@ -255,12 +257,12 @@ impl Report for CompactReport {
             .pair("rows", Cell::count(self.rows));
         match (self.outcome, self.after) {
             (Outcome::Compacted, Some(after)) => {
-                let backup = self.backup.as_ref().map(|path| path.display().to_string());
+                let backup = self.backup.as_ref();
                 view.pair("length now", Cell::bytes(after.length))
                     .pair("given back", Cell::bytes(self.given_back))
                     .pair("took", Cell::elapsed(Duration::from_millis(self.elapsed_ms)))
                     .when(backup.is_some(), |view| {
-                        view.pair("backup", Cell::key(backup.unwrap_or_default()))
+                        view.pair("backup", Cell::key(backup.map_or("", String::as_str)))
                     })
             }
             (Outcome::NotWorthIt, _) => view

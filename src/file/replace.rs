@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use super::copy::copy_new;
+use super::copy::{copy_new, refused};
 use super::header::{Identity, open_regular};
 use super::lock::ExclusiveLock;
 use super::space;
@@ -98,6 +98,24 @@ impl Replacement {
         space::require(&self.folder, bytes)
     }
 
+    /// Refuses to begin where the old file can never be kept. Whether a file that has the name may
+    /// stay there is for the end to say: after a swap it is the backup of the run before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] for the cache's own name, a name that no file has, a missing folder.
+    pub fn require_backup(&self, backup: &Backup) -> Result<()> {
+        let Backup::At(path) = backup else {
+            return Ok(());
+        };
+        let kind = match fs::symlink_metadata(path) {
+            Ok(found) if found.is_file() && !self.is_own_name(path) => return Ok(()),
+            Ok(_) => io::ErrorKind::AlreadyExists,
+            Err(_) if folder_of(path).is_dir() => return Ok(()),
+            Err(_) => io::ErrorKind::NotFound,
+        };
+        Err(refused(kind.into(), path))
+    }
+
     /// Creates the stage, empty, open to nobody who could not open the original.
     ///
     /// # Errors
@@ -169,16 +187,10 @@ impl Replacement {
     fn keep_original(&self, backup: Backup) -> Result<Option<PathBuf>> {
         match backup {
             Backup::None => Ok(None),
-            Backup::At(path) => self.link_to(&path)?.map_or_else(
-                || {
-                    Err(
-                        Error::new(ErrorKind::Failed, "the backup would overwrite a file")
-                            .at(&path)
-                            .help("name a path that does not exist"),
-                    )
-                },
-                |path| Ok(Some(path)),
-            ),
+            Backup::At(path) => match self.link_to(&path)? {
+                Some(path) => Ok(Some(path)),
+                None => Err(refused(io::ErrorKind::AlreadyExists.into(), &path)),
+            },
             Backup::Beside => {
                 let name = self.target.file_name().unwrap_or_default();
                 for number in 1..=u32::MAX {
@@ -199,9 +211,7 @@ impl Replacement {
             Ok(()) => {}
             // The run before linked it, and was killed before it came to the swap.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let taken = fs::symlink_metadata(path).map_err(|error| at(error, path))?;
-                let is_original = Identity::of(&taken) == self.lock.identity();
-                return Ok(is_original.then(|| path.to_owned()));
+                return Ok(self.is_kept_at(path)?.then(|| path.to_owned()));
             }
             // Another file system, or one without hard links.
             Err(error)
@@ -214,10 +224,21 @@ impl Replacement {
             {
                 copy_new(&self.target, path)?;
             }
-            Err(error) => return Err(at(error, path)),
+            Err(error) => return Err(refused(error, path)),
         }
         sync_folder_of(path)?;
         Ok(Some(path.to_owned()))
+    }
+
+    /// Whether what has the name is the original, under another name than its own, which the new
+    /// file takes.
+    fn is_kept_at(&self, path: &Path) -> Result<bool> {
+        let taken = fs::symlink_metadata(path).map_err(|error| at(error, path))?;
+        Ok(Identity::of(&taken) == self.lock.identity() && !self.is_own_name(path))
+    }
+
+    fn is_own_name(&self, path: &Path) -> bool {
+        fs::canonicalize(path).is_ok_and(|path| path == self.target)
     }
 
     /// The path must still name the file that is locked.
@@ -265,11 +286,16 @@ impl Drop for Replacement {
     }
 }
 
-pub(super) fn sync_folder_of(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
+/// The folder that a path lies in, also of a path without one.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+pub(super) fn sync_folder_of(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
     let sync = || File::open(folder)?.sync_all();
     sync().map_err(|error| at(error, folder))
 }

@@ -18,6 +18,7 @@ use super::holder::Holding;
 use super::lock;
 use super::pages::{self, Link};
 use super::read::{ReadOptions, Source, Try, retry};
+use super::replace::folder_of;
 use super::snapshot::{Snapshot, Way};
 use super::space;
 use crate::error::{Error, ErrorKind, Result};
@@ -145,12 +146,7 @@ impl Copy {
 
 /// In the folder for temporary files or beside the cache, whichever has room.
 fn temporary_file(path: &Path, bytes: u64) -> Result<File> {
-    let beside = path.parent().unwrap_or(Path::new("."));
-    let beside = if beside.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        beside
-    };
+    let beside = folder_of(path);
     let temporary = env::temp_dir();
     if space::require(&temporary, bytes).is_ok()
         && let Ok(file) = tempfile::tempfile_in(&temporary)

@@ -86,7 +86,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<ClearReport> {
         context.confirm(&format!("Remove {} rows?", report.rows()), args.yes)?;
         if let Some(backup) = &args.backup {
             back_up(context, backup)?;
-            report.backup = Some(backup.clone());
+            report.backup = Some(backup.display().to_string());
         }
         let db = access::open_for_writing(context)?;
         report.tables = execute(context, &db, &tables, &filter)?;

@@ -1,6 +1,5 @@
 //! What `clear` gives back.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -26,7 +25,7 @@ pub(super) struct Share {
 pub struct ClearReport {
     pub(super) dry_run: bool,
     pub(super) tables: Vec<Share>,
-    pub(super) backup: Option<PathBuf>,
+    pub(super) backup: Option<String>,
     pub(super) elapsed_ms: u64,
 }
 
@@ -75,14 +74,14 @@ impl Report for ClearReport {
         if self.rows() == 0 {
             return view.note(Severity::Info, "there was nothing to remove");
         }
-        let backup = self.backup.as_ref().map(|path| path.display().to_string());
+        let backup = self.backup.as_ref();
         view.when(!self.dry_run, |view| {
             view.pair(
                 "took",
                 Cell::elapsed(Duration::from_millis(self.elapsed_ms)),
             )
             .when(backup.is_some(), |view| {
-                view.pair("backup", Cell::key(backup.unwrap_or_default()))
+                view.pair("backup", Cell::key(backup.map_or("", String::as_str)))
             })
             .next("redb-cache compact")
         })
