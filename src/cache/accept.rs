@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Table;
 use super::compression::MAX_VALUE_BYTES;
@@ -9,11 +10,11 @@ use super::counters::Event;
 use super::engine::Engine;
 use super::entry::{self, Codec, Entry};
 use super::hot::Hot;
+use super::observe::observe;
 use super::overlay::{Op, Overlay, Space};
 use super::record::{self, Stored};
 use super::table::dependents;
 use super::victims;
-use super::view::View;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rows of a batch that are accepted under one hold of the overlay's lock.
@@ -36,7 +37,7 @@ impl Engine {
         self.gate.wait_for_room()?;
         let mut overlay = self.overlay_mut();
         let entry = self.accept_put::<T>(&mut overlay, key, prepared)?;
-        let hot = Hot::new(key, value, entry.raw_len, entry.expires_ms, entry.accessed);
+        let hot = Hot::new(key, value, &entry, Instant::now());
         self.hot.insert(T::TABLE, &hot);
         self.evict_over_limit(&mut overlay)?;
         self.gate.announce(overlay.current.bytes())?;
@@ -97,32 +98,66 @@ impl Engine {
     pub(super) fn set_plain(&self, space: Space, key: &str, op: Op) -> Result<()> {
         self.gate.wait_for_room()?;
         let mut overlay = self.overlay_mut();
-        overlay.accept(space, key, op)?;
-        self.gate.announce(overlay.current.bytes())
+        let pending = overlay.pending(&space, key).is_some();
+        // Also refuses a table of other types here, where it harms nobody else's write.
+        let there = pending || overlay.view.plain_row(&space, key)?.is_some();
+        if there || !matches!(op, Op::Remove) {
+            overlay.accept(space, key, op)?;
+            self.gate.announce(overlay.current.bytes())?;
+        }
+        Ok(())
     }
 
-    /// Removes a row that `seen` holds as expired, unless it was written anew since.
+    /// Removes a row that was found to be expired, unless it was written anew since, by this or by
+    /// another program. Returns whether it went.
     pub(super) fn expire(
         &self,
         overlay: &mut Overlay,
-        seen: &Arc<View>,
         (table, key): (Table, &str),
         now_ms: i64,
     ) -> Result<bool> {
         let over = match overlay.pending(&Space::Known(table), key) {
             Some(Op::Put { entry, .. }) => entry.is_expired(now_ms),
             Some(_) => false,
-            None if Arc::ptr_eq(seen, &overlay.view) => true,
-            None => overlay
-                .view
-                .entry(table, key)?
-                .is_some_and(|entry| entry.is_expired(now_ms)),
+            None => {
+                let recorded = overlay
+                    .view
+                    .entry(table, key)?
+                    .filter(|entry| entry.is_expired(now_ms));
+                let describes =
+                    |stored: &[u8]| recorded.is_some_and(|entry| entry.describes(stored));
+                // A record without a row goes too.
+                overlay
+                    .view
+                    .row(table, key, describes)?
+                    .unwrap_or(recorded.is_some())
+            }
         };
         if over {
             self.drop_row(overlay, table, key)?;
             self.counters.count(table, Event::Expiration);
+        } else if overlay.pending(&Space::Known(table), key).is_none() {
+            self.record_anew(overlay, table, key)?;
         }
         Ok(over)
+    }
+
+    /// Records the age of a row that another program has replaced. An episode waits for the next
+    /// open, which its revision tells: written here, it would get a new one.
+    fn record_anew(&self, overlay: &mut Overlay, table: Table, key: &str) -> Result<()> {
+        if table == Table::Episodes {
+            return Ok(());
+        }
+        let Some(stored) = overlay
+            .view
+            .row(table, key, |stored: &[u8]| Arc::<[u8]>::from(stored))?
+        else {
+            return Ok(());
+        };
+        let now_ms = self.config.clock.now_ms();
+        let observed = observe(&overlay.view, table, key, &stored, now_ms)?;
+        let entry = observed.expiring_after(self.config.ttl_seconds);
+        overlay.accept(Space::Known(table), key, Op::Put { stored, entry })
     }
 
     fn prepare<T: Stored>(&self, value: &T) -> Result<Prepared> {

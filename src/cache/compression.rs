@@ -71,6 +71,15 @@ impl Dictionaries {
         self.by_id.insert(id, Arc::new(dictionary));
     }
 
+    /// Whether what was stored so can be inflated.
+    #[must_use]
+    pub fn know(&self, codec: Codec) -> bool {
+        match codec {
+            Codec::Plain | Codec::Zstd => true,
+            Codec::ZstdDictionary(id) => self.by_id.contains_key(&id),
+        }
+    }
+
     /// The dictionary that new rows are compressed with.
     #[must_use]
     pub fn newest(&self) -> Option<u32> {

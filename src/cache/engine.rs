@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
 
 use redb::{Database, ReadableDatabase};
 
@@ -32,7 +33,7 @@ pub(super) struct Engine {
     pub(super) stamps: Stamps,
     pub(super) counters: Counters,
     pub(super) hot: HotLayer,
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
     pub(super) dictionaries: RwLock<Arc<Dictionaries>>,
     overlay: RwLock<Overlay>,
 }
@@ -42,6 +43,8 @@ struct Found<T> {
     value: Arc<T>,
     entry: Entry,
     generation: u64,
+    /// As of when this was the newest.
+    taken: Instant,
 }
 
 impl Engine {
@@ -58,7 +61,7 @@ impl Engine {
             stamps: Stamps::after(view.last_access()?),
             counters: Counters::continue_from(activity),
             hot: HotLayer::new(config.hot_bytes),
-            gate: Gate::default(),
+            gate: Arc::default(),
             dictionaries: RwLock::new(Arc::new(dictionaries)),
             overlay: RwLock::new(Overlay::over(view)?),
             db,
@@ -122,10 +125,7 @@ impl Engine {
                 None => Arc::clone(&overlay.view),
             }
         };
-        match space {
-            Space::Known(table) => view.row(*table, key, <[u8]>::to_vec),
-            Space::User(name) => view.user_row(name, key),
-        }
+        view.plain_row(space, key)
     }
 
     /// Takes a newer state of the file when another process may have written.
@@ -134,11 +134,8 @@ impl Engine {
             return Ok(());
         }
         let mut overlay = self.overlay_mut();
-        if overlay.flushing.is_none() {
-            overlay.advance(Arc::new(View::new(self.db.begin_read()?)));
-            overlay.recount()?;
-        }
-        Ok(())
+        overlay.follow(Arc::new(View::new(self.db.begin_read()?)));
+        overlay.recount()
     }
 
     fn is_shared(&self) -> bool {
@@ -171,6 +168,7 @@ impl Engine {
                         value,
                         entry: *entry,
                         generation,
+                        taken: Instant::now(),
                     }));
                 }
                 Some(_) => return Ok(None),
@@ -190,14 +188,31 @@ impl Engine {
             value: Arc::new(value),
             entry,
             generation,
+            taken: view.taken(),
         }))
     }
 
     fn decode<T: Stored>(&self, stored: &[u8], entry: &Entry) -> Result<T> {
-        match entry.codec {
-            Codec::Plain => record::decode(stored),
-            codec => record::decode(&self.dictionaries().inflate(codec, stored, entry.raw_len)?),
+        if entry.codec == Codec::Plain {
+            return record::decode(stored);
         }
+        let mut dictionaries = self.dictionaries();
+        if !dictionaries.know(entry.codec) {
+            dictionaries = self.reload_dictionaries()?;
+        }
+        record::decode(&dictionaries.inflate(entry.codec, stored, entry.raw_len)?)
+    }
+
+    /// Another writer may have trained one since.
+    fn reload_dictionaries(&self) -> Result<Arc<Dictionaries>> {
+        let txn = self.db.begin_read()?;
+        let loaded = Arc::new(Dictionaries::load(&txn, self.config.compression_level)?);
+        let mut dictionaries = self
+            .dictionaries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *dictionaries = Arc::clone(&loaded);
+        Ok(loaded)
     }
 
     /// A row that another program wrote, and its age by the best witness.
@@ -224,15 +239,9 @@ impl Engine {
 
     /// Takes a value that was read into the hot layer, unless the row may have changed meanwhile.
     fn warm<T: Stored>(&self, key: &str, found: &Found<T>) -> Arc<Hot> {
-        let Entry {
-            raw_len,
-            expires_ms,
-            accessed,
-            ..
-        } = found.entry;
         let value: Arc<dyn Any + Send + Sync> = Arc::clone(&found.value) as _;
         let overlay = self.overlay();
-        let hot = Hot::new(key, value, raw_len, expires_ms, accessed);
+        let hot = Hot::new(key, value, &found.entry, found.taken);
         let unchanged = overlay.generation == found.generation
             && !matches!(overlay.pending(&Space::Known(T::TABLE), key), Some(op) if !op.is(&found.entry));
         if unchanged {

@@ -46,6 +46,14 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// Adds counters, table by table.
+    pub fn add(&mut self, counted: &BTreeMap<String, Counts>) {
+        for (table, counts) in counted {
+            let sum = self.tables.entry(table.clone()).or_default();
+            *sum = sum.plus(counts);
+        }
+    }
+
     /// The counters of all tables together.
     #[must_use]
     pub fn total(&self) -> Counts {
@@ -87,6 +95,18 @@ impl Counts {
         match self.reads() {
             0 => None,
             reads => Some(self.hits as f64 / reads as f64),
+        }
+    }
+
+    /// What is left when `other` is taken away.
+    #[must_use]
+    pub const fn minus(&self, other: &Self) -> Self {
+        Self {
+            hits: self.hits.saturating_sub(other.hits),
+            misses: self.misses.saturating_sub(other.misses),
+            writes: self.writes.saturating_sub(other.writes),
+            evictions: self.evictions.saturating_sub(other.evictions),
+            expirations: self.expirations.saturating_sub(other.expirations),
         }
     }
 

@@ -11,6 +11,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 
 use super::Table;
+use super::entry::Entry;
 use super::victims::RecentUses;
 
 /// Bytes that an entry costs beside its value: key, counters, the cache's own bookkeeping.
@@ -51,24 +52,24 @@ pub(super) struct Hot {
 }
 
 impl Hot {
-    /// A value that was decoded from, or encoded to, `raw_len` bytes.
+    /// The value of a row that was the newest at `loaded`.
     pub(super) fn new(
         key: &str,
         value: Arc<dyn Any + Send + Sync>,
-        raw_len: u64,
-        expires_ms: Option<i64>,
-        accessed: u64,
+        entry: &Entry,
+        loaded: Instant,
     ) -> Arc<Self> {
         Arc::new(Self {
             key: key.into(),
             value,
             // Decoded strings and vectors take about twice their encoded length.
-            bytes: raw_len
+            bytes: entry
+                .raw_len
                 .saturating_mul(2)
                 .saturating_add(OVERHEAD + key.len() as u64),
-            expires_ms,
-            loaded: Instant::now(),
-            accessed: AtomicU64::new(accessed),
+            expires_ms: entry.expires_ms,
+            loaded,
+            accessed: AtomicU64::new(entry.accessed),
             noted: AtomicBool::new(false),
         })
     }
@@ -204,9 +205,19 @@ impl HotLayer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::Codec;
 
     fn value(accessed: u64) -> Arc<Hot> {
-        Hot::new("k", Arc::new(()), 1, None, accessed)
+        let entry = Entry {
+            written_ms: 0,
+            accessed,
+            expires_ms: None,
+            stored_len: 1,
+            raw_len: 1,
+            codec: Codec::Plain,
+            digest: 0,
+        };
+        Hot::new("k", Arc::new(()), &entry, Instant::now())
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl<'txn> Ledger<'txn> {
     /// Writes rows of records of one table, in ascending order of keys, together with their entries.
     ///
     /// # Errors
-    /// When redb fails, or an entry found is of an unknown layout.
+    /// When redb fails.
     pub fn put_all(&mut self, table: Table, rows: &[Row<'_>]) -> Result<()> {
         self.record_all(table, rows)?;
         let stored = self.rows(table)?;
@@ -105,14 +105,15 @@ impl<'txn> Ledger<'txn> {
     /// Records `entry` for a row that stays as it is.
     ///
     /// # Errors
-    /// When redb fails, or an entry found is of an unknown layout.
+    /// When redb fails.
     pub fn record(&mut self, table: Table, key: &str, entry: &Entry) -> Result<()> {
         let row = row_key(table, key);
         let old = match self
             .entries
             .insert(row.as_slice(), entry.encode()?.as_slice())?
         {
-            Some(old) => Some(Entry::decode(old.value())?),
+            // One that is not legible counts as none: it is about to be replaced.
+            Some(old) => Entry::decode(old.value()).ok(),
             None => None,
         };
         let totals = self.totals(table)?;
@@ -127,7 +128,7 @@ impl<'txn> Ledger<'txn> {
     /// `None` when there was no such row.
     ///
     /// # Errors
-    /// When redb fails, or an entry found is of an unknown layout.
+    /// When redb fails.
     pub fn remove(&mut self, table: Table, key: &str) -> Result<Option<u64>> {
         self.forget(table, key)?;
         let freed = self
@@ -147,27 +148,27 @@ impl<'txn> Ledger<'txn> {
     /// Drops what is recorded about a row, whether or not the row is there.
     ///
     /// # Errors
-    /// When redb fails, or the entry is of an unknown layout.
+    /// When redb fails.
     pub fn forget(&mut self, table: Table, key: &str) -> Result<()> {
         if !table.holds_records() {
             return Ok(());
         }
         let row = row_key(table, key);
-        let old = match self.entries.remove(row.as_slice())? {
-            Some(old) => Entry::decode(old.value())?,
-            None => return Ok(()),
+        let removed = self.entries.remove(row.as_slice())?;
+        let Some(old) = removed.and_then(|old| Entry::decode(old.value()).ok()) else {
+            return Ok(());
         };
         self.totals(table)?.subtract(&old);
         self.reorder(table, key, Some(&old), None)
     }
 
-    /// What is recorded about a row.
+    /// What is recorded about a row, as far as it is legible.
     ///
     /// # Errors
-    /// When redb fails, or the entry is of an unknown layout.
+    /// When redb fails.
     pub fn entry(&self, table: Table, key: &str) -> Result<Option<Entry>> {
         match self.entries.get(row_key(table, key).as_slice())? {
-            Some(bytes) => Entry::decode(bytes.value()).map(Some),
+            Some(bytes) => Ok(Entry::decode(bytes.value()).ok()),
             None => Ok(None),
         }
     }
@@ -175,7 +176,7 @@ impl<'txn> Ledger<'txn> {
     /// Whether the row is still the one that `seen` describes, neither written nor used since.
     ///
     /// # Errors
-    /// When redb fails, or the entry is of an unknown layout.
+    /// When redb fails.
     pub fn is_unchanged(&mut self, table: Table, key: &str, seen: &Entry) -> Result<bool> {
         if self
             .entry(table, key)?
@@ -232,7 +233,7 @@ impl<'txn> Ledger<'txn> {
     /// Moves a row to `accessed` in the LRU order.
     ///
     /// # Errors
-    /// When redb fails, or the entry is of an unknown layout.
+    /// When redb fails.
     pub fn touch(&mut self, table: Table, key: &str, entry: &Entry, accessed: u64) -> Result<()> {
         if accessed <= entry.accessed {
             return Ok(());

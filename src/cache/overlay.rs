@@ -184,10 +184,21 @@ impl Overlay {
         self.victims.reset();
     }
 
+    /// Takes a newer committed state, which another process has written. What waits still does.
+    pub(super) fn follow(&mut self, view: Arc<View>) {
+        let flushing = self.flushing.take();
+        self.advance(view);
+        self.flushing = flushing;
+    }
+
     /// Counts the episodes anew, for when another process may have written.
     pub(super) fn recount(&mut self) -> Result<()> {
         let mut count = self.view.len(Table::Episodes)?;
-        for (key, op) in self.current.of(&Space::Known(Table::Episodes)) {
+        let space = Space::Known(Table::Episodes);
+        let flushing = self.flushing.iter().flat_map(|group| group.of(&space));
+        let overridden = |key: &str| self.current.get(&space, key).is_some();
+        let flushing = flushing.filter(|(key, _)| !overridden(key));
+        for (key, op) in flushing.chain(self.current.of(&space)) {
             let on_disk = self.view.row(Table::Episodes, key, |_| ())?.is_some();
             match (on_disk, matches!(op, Op::Remove)) {
                 (true, true) => count = count.saturating_sub(1),

@@ -14,6 +14,7 @@ use redb::{Builder, Database, ReadableDatabase};
 use super::config::RedbConfig;
 use super::engine::Engine;
 use super::entry::{METADATA_PREFIX, TABLE_PREFIX};
+use super::gate::Gate;
 use super::overlay::{Op, Space};
 use super::record::{Episode, Stored};
 use super::schema::{self, Standing};
@@ -224,7 +225,7 @@ impl RedbStorage {
     pub fn flushed(&self) -> Flushed {
         let count = self.engine.overlay().accepted;
         Flushed {
-            engine: Arc::clone(&self.engine),
+            gate: Arc::clone(&self.engine.gate),
             count,
         }
     }
@@ -237,7 +238,15 @@ impl RedbStorage {
     pub fn remove_expired(&self) -> Result<u64> {
         // What expired before it was committed is found only in the committed order.
         self.flush()?;
-        writer::drop_expired(&self.engine)
+        let mut removed = 0;
+        loop {
+            let dropped = writer::drop_expired(&self.engine)?;
+            removed += dropped;
+            if dropped < writer::EXPIRY_GROUP {
+                return Ok(removed);
+            }
+            self.flush()?;
+        }
     }
 
     /// What the cache holds and how it is used. Waits until what was written is committed.
@@ -295,7 +304,7 @@ impl Drop for RedbStorage {
 /// The wait for durability; see [`RedbStorage::flushed`].
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Flushed {
-    engine: Arc<Engine>,
+    gate: Arc<Gate>,
     count: u64,
 }
 
@@ -303,7 +312,7 @@ impl Future for Flushed {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.engine.gate.poll_for(self.count, context)
+        self.gate.poll_for(self.count, context)
     }
 }
 

@@ -52,10 +52,21 @@ pub struct Doomed {
     pub entry: Entry,
 }
 
+impl Doomed {
+    /// Whether the episode that the row hangs on is there after all.
+    fn is_still_needed(&self, ledger: &mut Ledger<'_>) -> Result<bool> {
+        if self.reason != Reason::Dependent {
+            return Ok(false);
+        }
+        let episode = self.key.strip_prefix("episode_").unwrap_or(&self.key);
+        Ok(ledger.stored(Table::Episodes, episode)?.is_some())
+    }
+}
+
 /// What a sweep would do.
 #[derive(Clone, Debug, Default)]
 pub struct SweepPlan {
-    /// The rows that go, least recently used first.
+    /// The rows that go, least recently used first, and then what hangs on them.
     pub doomed: Vec<Doomed>,
     /// Rows without a record that stay: from now on their age is known.
     pub unrecorded: Vec<(Table, String, Entry)>,
@@ -115,7 +126,10 @@ pub fn plan(view: &View, bounds: &Bounds, now_ms: i64) -> Result<SweepPlan> {
     doom_expired(&mut plan, &mut staying, now_ms);
     doom_over_entries(&mut plan, &mut staying, bounds.max_episodes);
     doom_over_size(&mut plan, staying, bounds.max_bytes);
-    plan.doomed.sort_by_key(|row| row.entry.accessed);
+    // What hangs on an episode goes after it: it stays if the episode turns out to stay.
+    let last = |row: &Doomed| row.reason == Reason::Dependent;
+    plan.doomed
+        .sort_by_key(|row| (last(row), row.entry.accessed));
     plan.forget_records_of_doomed();
     Ok(plan)
 }
@@ -255,7 +269,9 @@ pub fn remove(db: &Database, rows: &[Doomed]) -> Result<Removed> {
     let mut ledger = Ledger::open(&txn)?;
     let mut removed = Removed::default();
     for row in rows {
-        if !ledger.is_unchanged(row.table, &row.key, &row.entry)? {
+        if !ledger.is_unchanged(row.table, &row.key, &row.entry)?
+            || row.is_still_needed(&mut ledger)?
+        {
             continue;
         }
         if let Some(bytes) = ledger.remove(row.table, &row.key)? {

@@ -12,6 +12,7 @@ use super::entry::{
 };
 use super::facts::{self, ACTIVITY_KEY, Activity, REVISION_SEQ_KEY};
 use super::ledger::{REVISIONS, bytes_table};
+use super::overlay::Space;
 use crate::error::Result;
 
 type Rows = ReadOnlyTable<&'static str, &'static [u8]>;
@@ -42,6 +43,12 @@ impl View {
     #[must_use]
     pub fn age(&self) -> Duration {
         self.taken.elapsed()
+    }
+
+    /// When this state was the newest.
+    #[must_use]
+    pub const fn taken(&self) -> Instant {
+        self.taken
     }
 
     /// The transaction itself, for tables that are not do-memory's.
@@ -77,11 +84,22 @@ impl View {
         }
     }
 
+    /// The bytes of a row of which nothing is recorded; `None` when the table or the row is missing.
+    ///
+    /// # Errors
+    /// When redb fails, or the table's values are not bytes.
+    pub(super) fn plain_row(&self, space: &Space, key: &str) -> Result<Option<Vec<u8>>> {
+        match space {
+            Space::Known(table) => self.row(*table, key, <[u8]>::to_vec),
+            Space::User(name) => self.user_row(name, key),
+        }
+    }
+
     /// The bytes of a row in a table of the user's; `None` when the table or the row is missing.
     ///
     /// # Errors
     /// When redb fails, or the table's values are not bytes.
-    pub fn user_row(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>> {
+    fn user_row(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>> {
         match found(self.txn.open_table(bytes_table(table)))? {
             Some(rows) => Ok(rows.get(key)?.map(|row| row.value().to_vec())),
             None => Ok(None),

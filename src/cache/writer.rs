@@ -1,5 +1,7 @@
 //! The thread that commits, removes what has expired, and writes down what is only in memory.
 
+use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,47 +10,64 @@ use redb::ReadableDatabase;
 use super::Table;
 use super::config::Concurrency;
 use super::engine::Engine;
-use super::facts::{self, ACTIVITY_KEY};
+use super::facts::{self, ACTIVITY_KEY, Activity, Counts};
 use super::gate::Work;
 use super::ledger::{Ledger, Row, bytes_table};
 use super::overlay::{Group, Op, Space};
 use super::record::{self, RecommendationSession};
 use super::training;
 use super::view::View;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// How long uses and counters stay in memory when nothing is written.
 const NOTES_INTERVAL: Duration = Duration::from_secs(10);
 /// Expired rows that are removed under one hold of the overlay's lock.
 const EXPIRY_BATCH: usize = 256;
 
-/// Runs until the engine is closed.
+/// Expired rows that are removed with one commit.
+pub(super) const EXPIRY_GROUP: u64 = 10_000;
+
+/// Runs until the engine is closed. Whatever ends it early is told to all who wait for it.
 pub(super) fn run(engine: &Engine) {
+    if panic::catch_unwind(AssertUnwindSafe(|| work(engine))).is_err() {
+        engine.gate.fail(&Error::new(
+            ErrorKind::Failed,
+            "the committing thread panicked",
+        ));
+    }
+}
+
+fn work(engine: &Engine) {
     let clean_every = Duration::from_secs(engine.config.ttl_check_interval);
-    let mut clean = Instant::now() + clean_every;
-    let mut notes = Instant::now() + NOTES_INTERVAL;
+    let mut clean = after(clean_every);
+    let mut notes = after(NOTES_INTERVAL);
     loop {
         let work = engine
             .gate
             .next_work(engine.config.commit_window, clean.min(notes));
-        if work == Work::Tick && engine.gate.failure().is_none() && Instant::now() >= clean {
-            latch(engine, maintain(engine));
-        }
         if engine.gate.failure().is_none() {
+            if Instant::now() >= clean {
+                latch(engine, maintain(engine));
+                clean = after(clean_every);
+            }
             latch(engine, commit(engine));
         }
         match work {
             Work::Close => return,
             Work::Commit => {}
             Work::Tick => {
-                let now = Instant::now();
-                notes = now + NOTES_INTERVAL;
-                if now >= clean {
-                    clean = now + clean_every;
-                }
+                notes = after(NOTES_INTERVAL);
+                clean = clean.max(Instant::now());
             }
         }
     }
+}
+
+/// The moment after `pause`, or a year from now where the clock cannot tell it.
+fn after(pause: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(pause)
+        .unwrap_or(now + Duration::from_secs(365 * 86_400))
 }
 
 fn latch(engine: &Engine, result: Result<()>) {
@@ -58,11 +77,13 @@ fn latch(engine: &Engine, result: Result<()>) {
 }
 
 fn maintain(engine: &Engine) -> Result<()> {
-    drop_expired(engine)?;
+    while drop_expired(engine)? >= EXPIRY_GROUP {
+        commit(engine)?;
+    }
     training::train_if_due(engine)
 }
 
-/// Accepts the removal of every row whose time is over. Returns how many.
+/// Accepts the removal of rows whose time is over, about [`EXPIRY_GROUP`] of them. Returns how many.
 pub(super) fn drop_expired(engine: &Engine) -> Result<u64> {
     let now_ms = engine.config.clock.now_ms();
     let view = Arc::clone(&engine.overlay().view);
@@ -70,13 +91,13 @@ pub(super) fn drop_expired(engine: &Engine) -> Result<u64> {
     let mut after: Option<Vec<u8>> = None;
     loop {
         let rows = view.expired(now_ms, after.as_deref(), EXPIRY_BATCH)?;
-        let Some((at, table, key)) = rows.last() else {
+        let (Some((at, table, key)), true) = (rows.last(), dropped < EXPIRY_GROUP) else {
             return Ok(dropped);
         };
         after = Some(super::entry::expiry_key(*at, *table, key));
         let mut overlay = engine.overlay_mut();
         for (_, table, key) in &rows {
-            if engine.expire(&mut overlay, &view, (*table, key), now_ms)? {
+            if engine.expire(&mut overlay, (*table, key), now_ms)? {
                 dropped += 1;
             }
         }
@@ -93,12 +114,12 @@ fn commit(engine: &Engine) -> Result<()> {
         (group, overlay.accepted)
     };
     let uses = engine.hot.take_uses();
-    if group.is_empty() && uses.is_empty() && !engine.counters.is_unrecorded() {
+    if group.is_empty() && uses.is_empty() && engine.counters.unrecorded().is_empty() {
         engine.overlay_mut().flushing = None;
         engine.gate.committed(count);
         return Ok(());
     }
-    let mut activity = engine.counters.activity();
+    let counted = engine.counters.unrecorded();
     let txn = engine.db.begin_write()?;
     apply_to_user_tables(&txn, &group)?;
     let mut ledger = Ledger::open(&txn)?;
@@ -108,22 +129,37 @@ fn commit(engine: &Engine) -> Result<()> {
             ledger.touch(table, &key, &entry, stamp)?;
         }
     }
-    activity.revision = ledger.last_revision();
-    ledger.put_plain(Table::Metadata, ACTIVITY_KEY, &facts::encode(&activity)?)?;
+    let activity = record_activity(engine, &mut ledger, &counted)?;
     ledger.finish()?;
     txn.commit()?;
-    let view = Arc::new(View::new(engine.db.begin_read()?));
     {
         let mut overlay = engine.overlay_mut();
-        overlay.advance(view);
+        // Taken under the lock, so that no older state follows a newer one.
+        overlay.advance(Arc::new(View::new(engine.db.begin_read()?)));
         if engine.config.concurrency == Concurrency::MultiWriter {
             overlay.recount()?;
         }
     }
     engine.hot.uses_written();
-    engine.counters.set_recorded(activity);
+    engine.counters.set_recorded(activity, &counted);
     engine.gate.committed(count);
     Ok(())
+}
+
+/// Adds what was counted to what the file says, which another writer may have added to as well.
+fn record_activity(
+    engine: &Engine,
+    ledger: &mut Ledger<'_>,
+    counted: &BTreeMap<String, Counts>,
+) -> Result<Activity> {
+    let recorded = ledger.stored(Table::Metadata, ACTIVITY_KEY)?;
+    let mut activity: Activity = recorded
+        .and_then(|text| facts::decode(&text))
+        .unwrap_or_else(|| engine.counters.begun());
+    activity.add(counted);
+    activity.revision = ledger.last_revision();
+    ledger.put_plain(Table::Metadata, ACTIVITY_KEY, &facts::encode(&activity)?)?;
+    Ok(activity)
 }
 
 fn apply(ledger: &mut Ledger<'_>, group: &Group) -> Result<()> {
