@@ -93,15 +93,13 @@ fn an_expiry_that_describes_an_older_row_does_not_remove_the_newer_one() {
     let bytes = {
         let db = redb::Database::open(&path).unwrap();
         let txn = db.begin_read().unwrap();
-        let row = txn
-            .open_table(TableDefinition::<&str, &[u8]>::new("embeddings"))
+        txn.open_table(TableDefinition::<&str, &[u8]>::new("embeddings"))
             .unwrap()
             .get("e")
             .unwrap()
             .unwrap()
             .value()
-            .to_vec();
-        row
+            .to_vec()
     };
     let db = redb::Database::open(&path).unwrap();
     let txn = db.begin_write().unwrap();
