@@ -291,3 +291,34 @@ fn an_episode_that_was_used_since_the_plan_keeps_what_hangs_on_it() {
         "it hangs on what stays"
     );
 }
+
+#[test]
+fn a_cleaning_that_fails_is_told_by_the_health_check_and_harms_no_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cache.redb");
+    let clock = Arc::new(ManualClock::at_ms(1_800_000_000_000));
+    let config = || RedbConfig {
+        ttl_seconds: Some(10),
+        ttl_check_interval: 1,
+        clock: clock.clone(),
+        ..RedbConfig::default()
+    };
+    let cache = RedbStorage::with_full_config(&path, config()).unwrap();
+    cache.insert("a", episode("a")).unwrap();
+    cache.close().unwrap();
+    let db = redb::Database::open(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(TableDefinition::<&[u8], &[u8]>::new("redb_cache.entries"))
+        .unwrap()
+        .insert(b"\x01a".as_slice(), b"\xff".as_slice())
+        .unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let cache = RedbStorage::with_full_config(&path, config()).unwrap();
+    clock.advance_ms(20_000);
+    // Ends when the cleaning has come round; the harness stops a test that never ends.
+    while cache.health_check().unwrap().is_healthy {
+        std::thread::yield_now();
+    }
+    cache.insert_durable("b", episode("b")).unwrap();
+}

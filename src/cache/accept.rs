@@ -133,9 +133,11 @@ impl Engine {
                     .unwrap_or(recorded.is_some())
             }
         };
-        if over {
+        if over && overlay.has(table, key)? {
             self.drop_row(overlay, table, key)?;
             self.counters.count(table, Event::Expiration);
+        } else if over {
+            overlay.accept(Space::Known(table), key, Op::Remove)?;
         } else if overlay.pending(&Space::Known(table), key).is_none() {
             self.record_anew(overlay, table, key)?;
         }

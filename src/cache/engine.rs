@@ -4,7 +4,7 @@
 
 use std::any::Any;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use redb::{Database, ReadableDatabase};
@@ -35,6 +35,8 @@ pub(super) struct Engine {
     pub(super) hot: HotLayer,
     pub(super) gate: Arc<Gate>,
     pub(super) dictionaries: RwLock<Arc<Dictionaries>>,
+    /// Why cleaning or training failed, when it last did.
+    pub(super) trouble: Mutex<Option<String>>,
     overlay: RwLock<Overlay>,
 }
 
@@ -62,6 +64,7 @@ impl Engine {
             counters: Counters::continue_from(activity),
             hot: HotLayer::new(config.hot_bytes),
             gate: Arc::default(),
+            trouble: Mutex::default(),
             dictionaries: RwLock::new(Arc::new(dictionaries)),
             overlay: RwLock::new(Overlay::over(view)?),
             db,

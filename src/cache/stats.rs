@@ -1,6 +1,7 @@
 //! What the cache tells of itself to the program that embeds it.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -107,6 +108,14 @@ pub(super) fn check(engine: &Engine) -> Result<CacheHealth> {
             "a commit failed, and nothing is written since: {failure}"
         ));
     }
+    let trouble = engine
+        .trouble
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(trouble) = trouble.as_deref() {
+        findings.push(format!("what has expired could not be cleaned: {trouble}"));
+    }
+    drop(trouble);
     let (mut free, mut length) = (0, 0);
     if let Some(path) = &engine.path {
         let space = file::space::free_bytes(path)?;

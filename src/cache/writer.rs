@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use redb::ReadableDatabase;
@@ -45,20 +45,20 @@ fn work(engine: &Engine) {
         let work = engine
             .gate
             .next_work(engine.config.commit_window, clean.min(notes));
+        let must_clean = Instant::now() >= clean;
         if engine.gate.failure().is_none() {
-            if Instant::now() >= clean {
-                latch(engine, maintain(engine));
-                clean = after(clean_every);
+            if must_clean {
+                maintain(engine);
             }
             latch(engine, commit(engine));
+        }
+        if must_clean {
+            clean = after(clean_every);
         }
         match work {
             Work::Close => return,
             Work::Commit => {}
-            Work::Tick => {
-                notes = after(NOTES_INTERVAL);
-                clean = clean.max(Instant::now());
-            }
+            Work::Tick => notes = after(NOTES_INTERVAL),
         }
     }
 }
@@ -76,11 +76,21 @@ fn latch(engine: &Engine, result: Result<()>) {
     }
 }
 
-fn maintain(engine: &Engine) -> Result<()> {
-    while drop_expired(engine)? >= EXPIRY_GROUP {
-        commit(engine)?;
+/// A failure here harms no write: it is told by the health check, and tried again next time.
+fn maintain(engine: &Engine) {
+    let done = clean(engine).and_then(|()| training::train_if_due(engine));
+    let mut trouble = engine
+        .trouble
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    *trouble = done.err().map(|error| error.to_string());
+}
+
+fn clean(engine: &Engine) -> Result<()> {
+    while drop_expired(engine)? >= EXPIRY_GROUP && engine.gate.failure().is_none() {
+        latch(engine, commit(engine));
     }
-    training::train_if_due(engine)
+    Ok(())
 }
 
 /// Accepts the removal of rows whose time is over, about [`EXPIRY_GROUP`] of them. Returns how many.
