@@ -25,7 +25,7 @@ const NOTES_INTERVAL: Duration = Duration::from_secs(10);
 const EXPIRY_BATCH: usize = 256;
 
 /// Expired rows that are removed with one commit.
-pub(super) const EXPIRY_GROUP: u64 = 10_000;
+pub(super) const EXPIRY_GROUP: u64 = 32_768;
 
 /// Runs until the engine is closed. Whatever ends it early is told to all who wait for it.
 pub(super) fn run(engine: &Engine) {
