@@ -116,29 +116,28 @@ impl Engine {
         (table, key): (Table, &str),
         now_ms: i64,
     ) -> Result<bool> {
-        let over = match overlay.pending(&Space::Known(table), key) {
-            Some(Op::Put { entry, .. }) => entry.is_expired(now_ms),
-            Some(_) => false,
+        let pending = overlay.pending(&Space::Known(table), key);
+        let (over, there) = match pending {
+            Some(Op::Put { entry, .. }) => (entry.is_expired(now_ms), true),
+            Some(_) => return Ok(false),
             None => {
-                let recorded = overlay
-                    .view
-                    .entry(table, key)?
-                    .filter(|entry| entry.is_expired(now_ms));
+                let recorded = overlay.view.entry(table, key)?;
+                let recorded = recorded.filter(|entry| entry.is_expired(now_ms));
                 let describes =
                     |stored: &[u8]| recorded.is_some_and(|entry| entry.describes(stored));
-                // A record without a row goes too.
-                overlay
-                    .view
-                    .row(table, key, describes)?
-                    .unwrap_or(recorded.is_some())
+                match overlay.view.row(table, key, describes)? {
+                    Some(describes) => (describes, true),
+                    // A record without a row goes too.
+                    None => (recorded.is_some(), false),
+                }
             }
         };
-        if over && overlay.has(table, key)? {
+        if over && there {
             self.drop_row(overlay, table, key)?;
             self.counters.count(table, Event::Expiration);
         } else if over {
             overlay.accept(Space::Known(table), key, Op::Remove)?;
-        } else if overlay.pending(&Space::Known(table), key).is_none() {
+        } else if pending.is_none() {
             self.record_anew(overlay, table, key)?;
         }
         Ok(over)
