@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -173,6 +174,31 @@ fn rows_that_another_writer_compressed_with_a_new_dictionary_are_read() {
 }
 
 #[test]
+fn what_another_writer_has_renewed_does_not_go_by_an_older_states_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cache.redb");
+    let clock = Arc::new(ManualClock::at_ms(1_800_000_000_000));
+    let config = || {
+        shared(RedbConfig {
+            ttl_seconds: Some(10),
+            stale_after: Duration::from_secs(3_600),
+            clock: clock.clone(),
+            ..RedbConfig::default()
+        })
+    };
+    let a = RedbStorage::with_full_config(&path, config()).unwrap();
+    a.insert_durable("k", episode("old")).unwrap();
+    let b = RedbStorage::with_full_config(&path, config()).unwrap();
+    clock.advance_ms(11_000);
+    a.insert_durable("k", episode("renewed")).unwrap();
+    assert_eq!(b.remove_expired().unwrap(), 0);
+    b.close().unwrap();
+    a.close().unwrap();
+    let cache = RedbStorage::with_full_config(&path, config()).unwrap();
+    assert_eq!(cache.get("k").unwrap().unwrap().task_description, "renewed");
+}
+
+#[test]
 fn counters_of_two_writers_add_up() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cache.redb");
@@ -226,14 +252,7 @@ fn one_entry_that_is_not_legible_does_not_stop_the_writes_of_other_rows() {
     let cache = RedbStorage::new(&path).unwrap();
     cache.insert("a", episode("a")).unwrap();
     cache.close().unwrap();
-    let db = redb::Database::open(&path).unwrap();
-    let txn = db.begin_write().unwrap();
-    txn.open_table(TableDefinition::<&[u8], &[u8]>::new("redb_cache.entries"))
-        .unwrap()
-        .insert(b"\x01a".as_slice(), b"\xff".as_slice())
-        .unwrap();
-    txn.commit().unwrap();
-    drop(db);
+    spoil_the_entry_of_a(&path);
     // Either the open refuses it, or it harms the row alone.
     let Ok(cache) = RedbStorage::new(&path) else {
         return;
@@ -306,14 +325,7 @@ fn a_cleaning_that_fails_is_told_by_the_health_check_and_harms_no_write() {
     let cache = RedbStorage::with_full_config(&path, config()).unwrap();
     cache.insert("a", episode("a")).unwrap();
     cache.close().unwrap();
-    let db = redb::Database::open(&path).unwrap();
-    let txn = db.begin_write().unwrap();
-    txn.open_table(TableDefinition::<&[u8], &[u8]>::new("redb_cache.entries"))
-        .unwrap()
-        .insert(b"\x01a".as_slice(), b"\xff".as_slice())
-        .unwrap();
-    txn.commit().unwrap();
-    drop(db);
+    spoil_the_entry_of_a(&path);
     let cache = RedbStorage::with_full_config(&path, config()).unwrap();
     clock.advance_ms(20_000);
     // Ends when the cleaning has come round; the harness stops a test that never ends.
@@ -321,4 +333,15 @@ fn a_cleaning_that_fails_is_told_by_the_health_check_and_harms_no_write() {
         std::thread::yield_now();
     }
     cache.insert_durable("b", episode("b")).unwrap();
+}
+
+/// Makes what is recorded of the episode `a` illegible.
+fn spoil_the_entry_of_a(path: &Path) {
+    let db = redb::Database::open(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(TableDefinition::<&[u8], &[u8]>::new("redb_cache.entries"))
+        .unwrap()
+        .insert(b"\x01a".as_slice(), b"\xff".as_slice())
+        .unwrap();
+    txn.commit().unwrap();
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Table;
 use super::compression::MAX_VALUE_BYTES;
+use super::config::Concurrency;
 use super::counters::Event;
 use super::engine::Engine;
 use super::entry::{self, Codec, Entry};
@@ -146,7 +147,8 @@ impl Engine {
     /// Records the age of a row that another program has replaced. An episode waits for the next
     /// open, which its revision tells: written here, it would get a new one.
     fn record_anew(&self, overlay: &mut Overlay, table: Table, key: &str) -> Result<()> {
-        if table == Table::Episodes {
+        // Where others write too, the row may be newer by the time this is committed.
+        if table == Table::Episodes || self.config.concurrency == Concurrency::MultiWriter {
             return Ok(());
         }
         let Some(stored) = overlay

@@ -49,8 +49,9 @@ pub struct RedbConfig {
 
     /// Which processes may have the cache open at the same time.
     pub concurrency: Concurrency,
-    /// The longest time that an insert stays in memory before it is committed: what a crash of the
-    /// process or the machine can lose.
+    /// The longest time that an insert waits in memory before its commit begins. A crash of the
+    /// process or the machine loses at most what was inserted in that time and while the last commit
+    /// ran.
     pub commit_window: Duration,
     /// Bytes of decoded values that are kept in memory.
     pub hot_bytes: u64,

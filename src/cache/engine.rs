@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase};
 
@@ -131,9 +131,10 @@ impl Engine {
         view.plain_row(space, key)
     }
 
-    /// Takes a newer state of the file when another process may have written.
-    pub(super) fn follow_other_writers(&self) -> Result<()> {
-        if self.overlay().view.age() <= self.config.stale_after {
+    /// Takes a newer state of the file, which another process may have written, when the present one
+    /// is older than that.
+    pub(super) fn follow_other_writers(&self, older_than: Duration) -> Result<()> {
+        if self.overlay().view.age() <= older_than {
             return Ok(());
         }
         let mut overlay = self.overlay_mut();
@@ -159,7 +160,7 @@ impl Engine {
 
     fn find<T: Stored>(&self, key: &str) -> Result<Option<Found<T>>> {
         if self.is_shared() {
-            self.follow_other_writers()?;
+            self.follow_other_writers(self.config.stale_after)?;
         }
         let (view, generation) = {
             let overlay = self.overlay();

@@ -26,8 +26,8 @@ use crate::file;
 /// A cache in one redb file.
 ///
 /// Share it between threads behind an [`Arc`]: any number of them read beside the one that
-/// commits. A write is visible at once and durable within
-/// [`commit_window`](RedbConfig::commit_window); until then a crash loses it, and only it. What
+/// commits. A write is visible at once, and its commit begins within
+/// [`commit_window`](RedbConfig::commit_window); until that has ended a crash loses it. What
 /// must not be lost waits with [`flush`](Self::flush) or [`insert_durable`](Self::insert_durable).
 ///
 /// From async code: `get`, `insert` and `remove` never wait for a commit unless 16 MiB of values

@@ -96,6 +96,10 @@ fn clean(engine: &Engine) -> Result<()> {
 /// Accepts the removal of rows whose time is over, about [`EXPIRY_GROUP`] of them. Returns how many.
 pub(super) fn drop_expired(engine: &Engine) -> Result<u64> {
     let now_ms = engine.config.clock.now_ms();
+    if engine.config.concurrency == Concurrency::MultiWriter {
+        // What another writer has renewed must not go by an older state's word.
+        engine.follow_other_writers(Duration::ZERO)?;
+    }
     let view = Arc::clone(&engine.overlay().view);
     let mut dropped = 0;
     let mut after: Option<Vec<u8>> = None;
