@@ -119,7 +119,7 @@ fn replace(args: &Args, context: &Context<'_>, report: &mut CompactReport) -> Re
     let backup = args.backup.clone().map_or(Backup::None, Backup::At);
     replacement.require_backup(&backup)?;
     let bar = context.ui.progress("compacting");
-    bar.set_total(report.rows.saturating_mul(2));
+    bar.set_total(report.rows);
     let stage = build(args, context, &replacement, &bar)?;
     context.cancel.check()?;
     verify(&replacement, &stage)?;
