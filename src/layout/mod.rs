@@ -17,6 +17,7 @@ mod l6;
 mod l7;
 mod l8;
 mod l9;
+mod survey;
 
 use std::fmt;
 
@@ -26,10 +27,22 @@ use crate::cache::Table;
 use crate::cache::record::{Misfit, Record};
 use crate::error::{Error, ErrorKind};
 
+pub use survey::{Origin, Survey};
+
 /// How the releases of an era laid out their rows. Older is less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub enum Layout {
+    /// do-memory 0.1.0 to 0.1.6, in bincode.
+    L1,
+    /// do-memory 0.1.7.
+    L2,
+    /// do-memory 0.1.8 to 0.1.13.
+    L3,
+    /// do-memory 0.1.14 to 0.1.21.
+    L4,
+    /// do-memory 0.1.22 to 0.1.31.
+    L5,
     /// do-memory 0.1.32.
     L6,
     /// do-memory 0.1.33.
@@ -48,12 +61,36 @@ impl Layout {
     #[must_use]
     pub fn releases(self) -> &'static str {
         match self {
+            Self::L1 => "0.1.0 to 0.1.6",
+            Self::L2 => "0.1.7",
+            Self::L3 => "0.1.8 to 0.1.13",
+            Self::L4 => "0.1.14 to 0.1.21",
+            Self::L5 => "0.1.22 to 0.1.31",
             Self::L6 => "0.1.32",
             Self::L7 => "0.1.33",
             Self::L8 => "0.1.34",
             Self::L9 => "0.1.35 to 0.1.47",
         }
     }
+
+    /// How its rows are encoded.
+    #[must_use]
+    pub fn codec(self) -> Codec {
+        match self {
+            Self::L1 => Codec::Bincode,
+            _ => Codec::Postcard,
+        }
+    }
+}
+
+/// How the rows of a layout are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// bincode 1.3, numbers in eight bytes.
+    Bincode,
+    /// postcard 1, numbers in as few bytes as they need.
+    Postcard,
 }
 
 impl fmt::Display for Layout {
@@ -86,6 +123,33 @@ pub struct Decoded {
     /// What older layouts that fit too make of it, where that is something else. Real rows have
     /// none; whoever meets one must not take `record` for certain.
     pub also: Vec<(Layout, Record)>,
+    /// For an episode of L1 to L5 the parameters of each of its steps, in order: how sure their
+    /// reading is.
+    pub parameters: Vec<Parameters>,
+}
+
+/// The parameters of one step, whose bytes carried no types before L6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parameters {
+    /// How sure the reading is.
+    pub certainty: Certainty,
+    /// The bytes that were read, for what is not [`Certainty::Exact`].
+    pub bytes: Vec<u8>,
+}
+
+/// How sure a reading of untyped bytes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// There is one reading.
+    Exact,
+    /// There are several; what stands in the same place of other rows decides.
+    Inferred,
+    /// There are several; the most plausible is taken.
+    Chosen,
+    /// There is none. The bytes are kept in the metadata of the episode.
+    Unreadable,
 }
 
 /// A row that no layout fits: damaged, or of a layout that this release does not know.
@@ -147,6 +211,7 @@ pub fn decode(table: Table, bytes: &[u8]) -> Result<Decoded, Undecodable> {
             record,
             layout,
             also: fits.collect(),
+            parameters: Vec::new(),
         }),
         None => Err(Undecodable { table, nearest }),
     }
