@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::cache::record::{
-    CheckpointMeta, Episode, ExecutionStep, PatternApplication, Reflection, RewardScore,
+    CheckpointMeta, Episode, ExecutionStep, Misfit, PatternApplication, Reflection, RewardScore,
     SalientFeatures, TaskContext, TaskOutcome, TaskType,
 };
 
@@ -33,8 +33,9 @@ pub(super) struct OldEpisode<R> {
     checkpoints: Vec<OldCheckpoint>,
 }
 
-#[derive(Deserialize)]
-struct OldCheckpoint {
+/// A checkpoint of do-memory 0.1.22 to 0.1.33.
+#[derive(Clone, Deserialize)]
+pub(super) struct OldCheckpoint {
     checkpoint_id: Uuid,
     created_at: DateTime<Utc>,
     reason: String,
@@ -43,7 +44,7 @@ struct OldCheckpoint {
 }
 
 /// The reward of do-memory 0.1.32 and before.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct FirstReward {
     total: f32,
     base: f32,
@@ -79,7 +80,8 @@ impl<R: Into<RewardScore>> From<OldEpisode<R>> for Episode {
 }
 
 impl OldCheckpoint {
-    fn of(self, episode_id: Uuid) -> CheckpointMeta {
+    /// Its episode knows what the checkpoint does not say.
+    pub(super) fn of(self, episode_id: Uuid) -> CheckpointMeta {
         CheckpointMeta {
             checkpoint_id: self.checkpoint_id,
             episode_id,
@@ -104,5 +106,17 @@ impl From<FirstReward> for RewardScore {
             learning_bonus: old.learning_bonus,
             ..Self::default()
         }
+    }
+}
+
+/// An outcome that came with do-memory 0.1.33 stands in no earlier row.
+pub(super) fn refuse_abstained(outcome: Option<&TaskOutcome>, bytes: &[u8]) -> Result<(), Misfit> {
+    match outcome {
+        Some(TaskOutcome::Abstained { .. }) => Err(Misfit::new(
+            0,
+            bytes,
+            "an outcome that came with do-memory 0.1.33",
+        )),
+        _ => Ok(()),
     }
 }

@@ -3,18 +3,19 @@
 use serde::Deserialize;
 
 use super::episode::{FirstReward, OldEpisode};
-use super::{Era, Layout, Reading};
+use super::{Era, Layout};
 use crate::cache::Table;
-use crate::cache::record::{Episode, RewardScore, whole};
+use crate::cache::record::{Episode, RewardScore, RowReader, whole};
 
 pub(super) const ERA: Era = Era {
     layout: Layout::L7,
-    read,
+    reader,
+    ending: None,
 };
 
-fn read(table: Table, bytes: &[u8]) -> Reading {
+fn reader(table: Table) -> Option<RowReader> {
     (table == Table::Episodes)
-        .then(|| whole::<OldEpisode<Reward>>(bytes).map(|old| Episode::from(old).into()))
+        .then_some(|bytes| whole::<OldEpisode<Reward>>(bytes).map(|old| Episode::from(old).into()))
 }
 
 #[derive(Deserialize)]

@@ -1,12 +1,13 @@
 //! do-memory 0.1.34. A pattern begins with the name of its variant where L9 has the number.
 
-use super::{Era, Layout, Reading};
+use super::{Era, Layout};
 use crate::cache::Table;
-use crate::cache::record::{Misfit, Pattern, Record, prefix, whole};
+use crate::cache::record::{Misfit, Pattern, Record, RowReader, prefix, whole};
 
 pub(super) const ERA: Era = Era {
     layout: Layout::L8,
-    read,
+    reader,
+    ending: None,
 };
 
 /// The names, in the order of the numbers that replaced them.
@@ -17,8 +18,8 @@ const VARIANTS: [&str; 4] = [
     "context_pattern",
 ];
 
-fn read(table: Table, bytes: &[u8]) -> Reading {
-    (table == Table::Patterns).then(|| pattern(bytes).map(Record::from))
+fn reader(table: Table) -> Option<RowReader> {
+    (table == Table::Patterns).then_some(|bytes| pattern(bytes).map(Record::from))
 }
 
 /// Puts the number in the name's place: the rest is a row of L9.

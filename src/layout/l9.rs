@@ -5,5 +5,6 @@ use crate::cache::record::Record;
 
 pub(super) const ERA: Era = Era {
     layout: Layout::L9,
-    read: Record::decode,
+    reader: Record::reader,
+    ending: None,
 };

@@ -3,29 +3,47 @@
 //!
 //! | layout | releases of do-memory | what changed with it |
 //! |---|---|---|
-//! | L6 | 0.1.32 | the oldest read here |
+//! | L1 | 0.1.0 to 0.1.6 | bincode; the oldest there is |
+//! | L2 | 0.1.7 | postcard |
+//! | L3 | 0.1.8 to 0.1.13 | patterns applied in an episode and what stood out; the effect of a pattern |
+//! | L4 | 0.1.14 to 0.1.21 | tags |
+//! | L5 | 0.1.22 to 0.1.31 | checkpoints |
+//! | L6 | 0.1.32 | parameters of steps as JSON text, the weight of a relationship |
 //! | L7 | 0.1.33 | `Abstained` outcome and its part of the reward |
 //! | L8 | 0.1.34 | four more parts of the reward, richer checkpoints |
 //! | L9 | 0.1.35 to 0.1.47 | a pattern begins with the number of its variant, not its name |
 //!
 //! One file may hold rows of several layouts and no row names its own, so it is told by what
-//! fits: newest first, and a layout fits only when it uses up the row. To add one, write its file
-//! and enter it in `ERAS`.
+//! fits, uses up the row, and agrees with what the file says of itself and with the rows beside: a
+//! [`Survey`] knows both. To add one, write its file and enter it in `ERAS`.
 
+mod ending;
 mod episode;
+mod fits;
+mod l1;
+mod l2;
+mod l3;
+mod l4;
+mod l5;
 mod l6;
 mod l7;
 mod l8;
 mod l9;
+mod patterns;
+mod steps;
 mod survey;
+mod untyped;
+mod wire;
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::cache::Table;
-use crate::cache::record::{Misfit, Record};
+use crate::cache::record::{Misfit, Record, RowReader};
 use crate::error::{Error, ErrorKind};
+use ending::ReadEnding;
+use untyped::Siblings;
 
 pub use survey::{Origin, Survey};
 
@@ -54,6 +72,19 @@ pub enum Layout {
 }
 
 impl Layout {
+    /// Every layout, the oldest first.
+    pub const ALL: [Self; 9] = [
+        Self::L1,
+        Self::L2,
+        Self::L3,
+        Self::L4,
+        Self::L5,
+        Self::L6,
+        Self::L7,
+        Self::L8,
+        Self::L9,
+    ];
+
     /// The layout that this crate writes.
     pub const CURRENT: Self = Self::L9;
 
@@ -99,18 +130,28 @@ impl fmt::Display for Layout {
     }
 }
 
-/// A row as one layout reads it; `None` where the next newer layout has the same rows in that
-/// table, and from the newest where the table holds no records.
-type Reading = Option<Result<Record, Misfit>>;
-
 /// One layout.
 struct Era {
     layout: Layout,
-    read: fn(Table, &[u8]) -> Reading,
+    /// What reads the rows of a table; `None` where the next newer layout has the same rows, and
+    /// from the newest where the table holds no records.
+    reader: fn(Table) -> Option<RowReader>,
+    /// Where the parameters of steps have no types, how an episode ends; [`steps`] reads it then.
+    ending: Option<ReadEnding>,
 }
 
 /// Newest first.
-const ERAS: [Era; 4] = [l9::ERA, l8::ERA, l7::ERA, l6::ERA];
+const ERAS: [Era; 9] = [
+    l9::ERA,
+    l8::ERA,
+    l7::ERA,
+    l6::ERA,
+    l5::ERA,
+    l4::ERA,
+    l3::ERA,
+    l2::ERA,
+    l1::ERA,
+];
 
 /// What a row means.
 #[derive(Clone, Debug)]
@@ -163,6 +204,18 @@ pub struct Undecodable {
     pub nearest: Option<(Layout, Misfit)>,
 }
 
+impl Undecodable {
+    /// Of two vain attempts the one that got further.
+    fn or_nearer(self, other: Self) -> Self {
+        let reached = |it: &Self| it.nearest.map(|(_, misfit)| misfit.at);
+        if reached(&other) > reached(&self) {
+            other
+        } else {
+            self
+        }
+    }
+}
+
 impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let table = self.table;
@@ -185,36 +238,14 @@ impl From<Undecodable> for Error {
     }
 }
 
-/// Tries every layout on a row of `table`.
+/// Reads a row of `table` of which nothing else is known; [`Survey::decode`] knows better.
 ///
 /// Its time and memory grow with the length of the row alone, whatever the bytes are.
 ///
 /// # Errors
 /// When no layout fits, or the table holds no records.
 pub fn decode(table: Table, bytes: &[u8]) -> Result<Decoded, Undecodable> {
-    let mut fits = Vec::new();
-    let mut nearest: Option<(Layout, Misfit)> = None;
-    for era in &ERAS {
-        match (era.read)(table, bytes) {
-            Some(Ok(record)) if !fits.iter().any(|(_, known)| same(known, &record)) => {
-                fits.push((era.layout, record));
-            }
-            Some(Err(misfit)) if nearest.is_none_or(|(_, known)| known.at < misfit.at) => {
-                nearest = Some((era.layout, misfit));
-            }
-            _ => {}
-        }
-    }
-    let mut fits = fits.into_iter();
-    match fits.next() {
-        Some((layout, record)) => Ok(Decoded {
-            record,
-            layout,
-            also: fits.collect(),
-            parameters: Vec::new(),
-        }),
-        None => Err(Undecodable { table, nearest }),
-    }
+    Survey::default().decode(table, bytes)
 }
 
 /// Reads a row of `table` as `layout` and nothing else.
@@ -222,16 +253,13 @@ pub fn decode(table: Table, bytes: &[u8]) -> Result<Decoded, Undecodable> {
 /// # Errors
 /// When that layout does not fit, or the table holds no records.
 pub fn decode_as(layout: Layout, table: Table, bytes: &[u8]) -> Result<Record, Undecodable> {
-    let mut not_older = ERAS.iter().rev().filter(|era| era.layout >= layout);
-    let nearest = match not_older.find_map(|era| (era.read)(table, bytes)) {
-        Some(Ok(record)) => return Ok(record),
-        Some(Err(misfit)) => Some((layout, misfit)),
-        None => None,
-    };
-    Err(Undecodable { table, nearest })
-}
-
-/// Equal, or the same bytes: a NaN is not equal to itself.
-fn same(a: &Record, b: &Record) -> bool {
-    a == b || matches!((a.encode(), b.encode()), (Ok(a), Ok(b)) if a == b)
+    let fits = fits::of(table, bytes, &Siblings::default(), |it| it == layout);
+    match fits {
+        Ok(mut fits) if !fits.is_empty() => Ok(fits.swap_remove(0).record),
+        Ok(_) => Err(Undecodable {
+            table,
+            nearest: None,
+        }),
+        Err(undecodable) => Err(undecodable),
+    }
 }

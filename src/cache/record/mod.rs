@@ -99,6 +99,9 @@ pub enum Record {
     Feedback(RecommendationFeedback),
 }
 
+/// Reads the rows of one table.
+pub(crate) type RowReader = fn(&[u8]) -> Result<Record, Misfit>;
+
 /// Evaluates `$body` with `$value` being what the record holds, a [`Stored`] in every variant.
 macro_rules! with_value {
     ($record:expr, $value:ident => $body:expr) => {
@@ -140,20 +143,25 @@ impl Record {
     /// Where the bytes stop being such a row.
     #[must_use]
     pub fn decode(table: Table, bytes: &[u8]) -> Option<Result<Self, Misfit>> {
+        Self::reader(table).map(|read| read(bytes))
+    }
+
+    /// What reads the rows of `table` as [`decode`](Self::decode) does.
+    pub(crate) fn reader(table: Table) -> Option<RowReader> {
         fn row<T: Stored + Into<Record>>(bytes: &[u8]) -> Result<Record, Misfit> {
             whole::<T>(bytes).map(Into::into)
         }
         Some(match table {
-            Table::Episodes => row::<Episode>(bytes),
-            Table::Patterns => row::<Pattern>(bytes),
-            Table::Heuristics => row::<Heuristic>(bytes),
-            Table::Embeddings => row::<Embedding>(bytes),
-            Table::Summaries => row::<EpisodeSummary>(bytes),
-            Table::Relationships => row::<EpisodeRelationship>(bytes),
-            Table::EpisodePatternRelationships => row::<EpisodePatternRelationship>(bytes),
-            Table::Procedural => row::<ProceduralMemory>(bytes),
-            Table::RecommendationSessions => row::<RecommendationSession>(bytes),
-            Table::RecommendationFeedback => row::<RecommendationFeedback>(bytes),
+            Table::Episodes => row::<Episode>,
+            Table::Patterns => row::<Pattern>,
+            Table::Heuristics => row::<Heuristic>,
+            Table::Embeddings => row::<Embedding>,
+            Table::Summaries => row::<EpisodeSummary>,
+            Table::Relationships => row::<EpisodeRelationship>,
+            Table::EpisodePatternRelationships => row::<EpisodePatternRelationship>,
+            Table::Procedural => row::<ProceduralMemory>,
+            Table::RecommendationSessions => row::<RecommendationSession>,
+            Table::RecommendationFeedback => row::<RecommendationFeedback>,
             Table::Metadata
             | Table::RecommendationEpisodeIndex
             | Table::EpisodeRevisions

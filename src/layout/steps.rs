@@ -1,0 +1,425 @@
+//! An episode whose steps have parameters without types.
+//!
+//! Nothing says where the parameters of a step end, but what must follow does: the rest of the
+//! step, the head of the next one with its time, in the end an ending that uses up the row. So all
+//! ways through the row are followed step by step, the most plausible one to each byte is kept,
+//! and the best that reaches an ending is taken.
+
+mod path;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+use super::Layout;
+use super::ending::{Ending, ReadEnding};
+use super::untyped::{Chart, Effort, UNREADABLE, Value, Work, bits, oddity};
+use super::wire::Wire;
+use crate::cache::record::{ExecutionResult, Misfit, TaskContext, TaskType};
+
+/// Ways through the row that are kept after each step.
+const BEAM: usize = 32;
+/// Ends that are tried for parameters that cannot be read.
+const MOST_GUESSES: usize = 8;
+
+/// What is tried on a row, one after the other: for each step the first of the groups that leads on.
+const TRIES: [&[&[How]]; 2] = [
+    &[&[How::Usual], &[How::Thorough]],
+    &[&[How::Usual, How::Thorough], &[How::Guess]],
+];
+
+/// What comes before the steps.
+#[derive(Clone, Deserialize)]
+struct Beginning {
+    episode_id: Uuid,
+    task_type: TaskType,
+    task_description: String,
+    context: TaskContext,
+    start_time: DateTime<Utc>,
+    end_time: Option<DateTime<Utc>>,
+    steps: u64,
+}
+
+/// What comes before the parameters of a step.
+#[derive(Clone, Deserialize)]
+struct Head {
+    step_number: u64,
+    timestamp: DateTime<Utc>,
+    tool: String,
+    action: String,
+}
+
+/// What comes after them.
+#[derive(Clone, Deserialize)]
+struct Tail {
+    result: Option<ExecutionResult>,
+    latency_ms: u64,
+    tokens_used: Option<u64>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// The best way to the parameters of some step.
+struct State {
+    /// Where they begin.
+    at: usize,
+    head: Head,
+    cost: Cost,
+    /// The step before; none before the first one.
+    from: Option<Done>,
+}
+
+/// A step that is behind.
+#[derive(Clone)]
+struct Done {
+    /// Which state of its layer.
+    state: usize,
+    parameters: Span,
+    tail: Tail,
+}
+
+/// The parameters of a step.
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    end: usize,
+    /// In which chart it is what; `None` for what cannot be read.
+    value: Option<(usize, Value)>,
+}
+
+/// What a way through the row costs, and what the next best one does.
+#[derive(Clone, Copy)]
+struct Cost {
+    best: f32,
+    second: f32,
+}
+
+impl Cost {
+    const NONE: Self = Self {
+        best: 0.0,
+        second: f32::INFINITY,
+    };
+
+    fn plus(self, cost: f32) -> Self {
+        Self {
+            best: self.best + cost,
+            second: self.second + cost,
+        }
+    }
+
+    /// Of two ways to the same place; says whether the other one is better.
+    fn join(&mut self, other: Self) -> bool {
+        let better = other.best < self.best;
+        let loser = self.best.max(other.best);
+        *self = Self {
+            best: self.best.min(other.best),
+            second: loser.min(self.second).min(other.second),
+        };
+        better
+    }
+}
+
+/// A way that reaches an ending of some layout.
+struct Arrival {
+    layout: Layout,
+    ending: Ending,
+    cost: Cost,
+    /// The last step; none where there are no steps.
+    last: Option<Done>,
+}
+
+/// Every way to read one episode.
+pub(super) struct Ways<'a, W> {
+    bytes: &'a [u8],
+    endings: &'a [(Layout, ReadEnding)],
+    /// The first is of the whole row, each other one of a span that it cannot read.
+    charts: Vec<Chart<'a, W>>,
+    /// For all charts but the first.
+    work: Work,
+    beginning: Beginning,
+    layers: Vec<Vec<State>>,
+    arrivals: Vec<Arrival>,
+    /// How far anything could be read.
+    furthest: usize,
+}
+
+impl<'a, W: Wire> Ways<'a, W> {
+    /// Reads an episode of any of the layouts of `endings`.
+    ///
+    /// # Errors
+    /// When none fits.
+    pub fn find(bytes: &'a [u8], endings: &'a [(Layout, ReadEnding)]) -> Result<Self, Misfit> {
+        let (beginning, used) = W::prefix::<Beginning>(bytes)?;
+        let mut ways = Self {
+            bytes,
+            endings,
+            charts: vec![Chart::new(bytes, Effort::Usual, Work::for_row(bytes.len()))],
+            work: Work::for_row(bytes.len()),
+            beginning,
+            layers: Vec::new(),
+            arrivals: Vec::new(),
+            furthest: used,
+        };
+        for efforts in TRIES {
+            ways.follow(used, efforts)?;
+            if !ways.arrivals.is_empty() {
+                return Ok(ways);
+            }
+        }
+        let why = "its steps do not fit";
+        Err(Misfit::new(ways.furthest, bytes, why))
+    }
+
+    fn follow(&mut self, start: usize, efforts: &[&[How]]) -> Result<(), Misfit> {
+        self.layers.clear();
+        if self.beginning.steps == 0 {
+            return self.arrive_at_once(start);
+        }
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let (head, used) =
+            W::prefix::<Head>(rest).map_err(|misfit| misfit.moved(start, self.bytes))?;
+        self.layers.push(vec![State {
+            at: start + used,
+            cost: Cost::NONE.plus(head_cost(&head, 1)),
+            head,
+            from: None,
+        }]);
+        for number in 1..=self.beginning.steps {
+            let is_last = number == self.beginning.steps;
+            let mut next = Vec::new();
+            for group in efforts {
+                for how in *group {
+                    self.advance(*how, number, is_last, &mut next);
+                }
+                if !next.is_empty() || !self.arrivals.is_empty() {
+                    break;
+                }
+            }
+            if next.is_empty() {
+                break;
+            }
+            keep_best(&mut next);
+            self.layers.push(next);
+        }
+        Ok(())
+    }
+
+    fn arrive_at_once(&mut self, start: usize) -> Result<(), Misfit> {
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let mut misfit = Misfit::new(start, self.bytes, "its ending does not fit");
+        for (layout, ending) in self.endings {
+            match ending(rest) {
+                Ok(ending) => self.arrivals.push(Arrival {
+                    layout: *layout,
+                    ending,
+                    cost: Cost::NONE,
+                    last: None,
+                }),
+                Err(found) => misfit = found.moved(start, self.bytes),
+            }
+        }
+        if self.arrivals.is_empty() {
+            Err(misfit)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Goes on from every state of the last layer.
+    fn advance(&mut self, how: How, number: u64, is_last: bool, next: &mut Vec<State>) {
+        let states: Vec<_> = match self.layers.last() {
+            Some(layer) => layer.iter().map(|state| (state.at, state.cost)).collect(),
+            None => return,
+        };
+        for (state, (at, cost)) in states.into_iter().enumerate() {
+            for (span, span_cost) in self.spans(how, at) {
+                let Some((tail, after)) = self.tail(span.end) else {
+                    continue;
+                };
+                self.furthest = self.furthest.max(after);
+                let cost = cost.plus(span_cost + tail_cost(&tail));
+                let done = Done {
+                    state,
+                    parameters: span,
+                    tail,
+                };
+                if is_last {
+                    self.arrive(&done, after, cost);
+                } else {
+                    self.enter(done, after, cost, number + 1, next);
+                }
+            }
+        }
+    }
+
+    fn tail(&self, at: usize) -> Option<(Tail, usize)> {
+        let rest = self.bytes.get(at..)?;
+        // The tag of the result, which spares most attempts.
+        if !matches!(rest.first(), Some(0 | 1)) {
+            return None;
+        }
+        let (tail, used) = W::prefix::<Tail>(rest).ok()?;
+        Some((tail, at + used))
+    }
+
+    fn enter(&self, done: Done, at: usize, cost: Cost, number: u64, next: &mut Vec<State>) {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let Ok((head, used)) = W::prefix::<Head>(rest) else {
+            return;
+        };
+        let state = State {
+            at: at + used,
+            cost: cost.plus(head_cost(&head, number)),
+            head,
+            from: Some(done),
+        };
+        match next.iter_mut().find(|known| known.at == state.at) {
+            None => next.push(state),
+            Some(known) => {
+                let mut joined = known.cost;
+                if joined.join(state.cost) {
+                    *known = state;
+                }
+                known.cost = joined;
+            }
+        }
+    }
+
+    fn arrive(&mut self, done: &Done, at: usize, cost: Cost) {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        for (layout, ending) in self.endings {
+            let Ok(ending) = ending(rest) else {
+                continue;
+            };
+            let arrival = Arrival {
+                layout: *layout,
+                ending,
+                cost,
+                last: Some(done.clone()),
+            };
+            match self.arrivals.iter_mut().find(|it| it.layout == *layout) {
+                None => self.arrivals.push(arrival),
+                Some(known) => {
+                    let mut joined = known.cost;
+                    if joined.join(cost) {
+                        *known = arrival;
+                    }
+                    known.cost = joined;
+                }
+            }
+        }
+    }
+
+    /// Where the parameters that begin at `at` may end.
+    fn spans(&mut self, how: How, at: usize) -> Vec<(Span, f32)> {
+        match how {
+            How::Usual => self.usual(at),
+            How::Thorough => self.thorough(at),
+            How::Guess => self.guesses(at),
+        }
+    }
+
+    fn usual(&mut self, at: usize) -> Vec<(Span, f32)> {
+        let Some(chart) = self.charts.first_mut() else {
+            return Vec::new();
+        };
+        let values = chart.values(at).into_iter();
+        values
+            .map(|value| {
+                let span = Span {
+                    start: at,
+                    end: value.end,
+                    value: Some((0, value)),
+                };
+                (span, value.cost)
+            })
+            .collect()
+    }
+
+    /// What reads the shortest span that is followed by what must follow.
+    fn thorough(&mut self, at: usize) -> Vec<(Span, f32)> {
+        let mut spans = Vec::new();
+        for (guess, _) in self.guesses(at) {
+            let bytes = self.bytes.get(at..guess.end).unwrap_or_default();
+            let work = std::mem::take(&mut self.work);
+            let mut chart = Chart::new(bytes, Effort::Thorough, work);
+            let values = chart.values(0);
+            self.work = chart.take_work();
+            let whole = values.iter().find(|value| value.end == bytes.len());
+            if let Some(value) = whole {
+                let value = Some((self.charts.len(), *value));
+                let cost = value.map_or(0.0, |(_, value)| value.cost);
+                spans.push((Span { value, ..guess }, cost));
+                self.charts.push(chart);
+                break;
+            }
+        }
+        spans
+    }
+
+    /// The first places at which the rest of a step fits, and what must follow.
+    fn guesses(&mut self, at: usize) -> Vec<(Span, f32)> {
+        let mut work = 64 * self.bytes.len() + (1 << 20);
+        let mut guesses = Vec::new();
+        for end in at..self.bytes.len() {
+            let Some((_, after)) = self.tail(end) else {
+                continue;
+            };
+            work = match work.checked_sub(after - end) {
+                Some(left) if guesses.len() < MOST_GUESSES => left,
+                _ => break,
+            };
+            let rest = self.bytes.get(after..).unwrap_or_default();
+            let ends = || self.endings.iter().any(|(_, ending)| ending(rest).is_ok());
+            if W::prefix::<Head>(rest).is_ok() || ends() {
+                let span = Span {
+                    start: at,
+                    end,
+                    value: None,
+                };
+                guesses.push((span, UNREADABLE + 8.0 * bits((end - at) as u64)));
+            }
+        }
+        guesses
+    }
+}
+
+/// How parameters are read.
+#[derive(Clone, Copy)]
+enum How {
+    Usual,
+    /// Where they end before they are read.
+    Thorough,
+    /// Only where they end.
+    Guess,
+}
+
+fn keep_best(states: &mut Vec<State>) {
+    states.sort_by(|a, b| a.cost.best.total_cmp(&b.cost.best));
+    states.truncate(BEAM);
+}
+
+/// What speaks against the head of the step of that number.
+fn head_cost(head: &Head, number: u64) -> f32 {
+    let number = if head.step_number == number { 0.0 } else { 6.0 };
+    number + oddity(&head.tool) + oddity(&head.action)
+}
+
+/// What speaks against the tail of a step.
+fn tail_cost(tail: &Tail) -> f32 {
+    let result = match &tail.result {
+        None => 2.0,
+        Some(ExecutionResult::Success { output }) => 1.0 + oddity(output),
+        Some(ExecutionResult::Error { message }) => 1.5 + oddity(message),
+        Some(ExecutionResult::Timeout) => 3.0,
+    };
+    let tokens = tail
+        .tokens_used
+        .map_or(0.5, |tokens| 0.5 + 0.3 * bits(tokens));
+    let metadata: f32 = tail
+        .metadata
+        .iter()
+        .map(|(key, value)| 1.0 + oddity(key) + oddity(value))
+        .sum();
+    result + 0.3 * bits(tail.latency_ms) + tokens + metadata
+}

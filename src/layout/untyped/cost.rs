@@ -1,0 +1,156 @@
+//! How plausible a reading is: about the bits that it takes to say it to someone who knows what
+//! agents pass to their tools. Less is more plausible.
+
+/// Two readings that differ by as much are no longer confused: the other is a thousand times less
+/// plausible.
+pub(in crate::layout) const CERTAIN: f32 = 10.0;
+
+pub(super) const NULL: f32 = 9.0;
+/// Of one of several nulls in a list.
+pub(super) const NEXT_NULL: f32 = 2.0;
+pub(super) const BOOL: f32 = 3.0;
+/// Of something empty or zero, whichever it is.
+pub(super) const ZERO: f32 = 3.0;
+/// Of the number one or `true`, whichever it is.
+pub(super) const ONE: f32 = 3.5;
+/// Of an unreadable span, beside its bytes.
+pub(in crate::layout) const UNREADABLE: f32 = 400.0;
+
+/// The largest integer that a JSON reader in another language can hold; hardly any is larger.
+const LARGEST_ORDINARY: u64 = 1 << 53;
+
+/// Numbers of this size that stand for "as much as there is".
+const LIMITS: [u64; 4] = [u64::MAX, 1 << 63, (1 << 63) - 1, (1 << 32) - 1];
+
+pub(super) fn unsigned(number: u64) -> f32 {
+    if LIMITS.contains(&number) {
+        16.0
+    } else if number > LARGEST_ORDINARY {
+        28.0 + bits(number)
+    } else {
+        4.0 + bits(number)
+    }
+}
+
+pub(super) fn negative(number: i64) -> f32 {
+    4.0 + unsigned(number.unsigned_abs())
+}
+
+/// `None` for what is no JSON number. Few digits are plausible, and so is an exponent near zero.
+pub(super) fn float(number: f64) -> Option<f32> {
+    if !number.is_finite() {
+        return None;
+    }
+    if number == 0.0 && number.is_sign_negative() {
+        return Some(90.0);
+    }
+    let text = format!("{number:e}");
+    let (mantissa, exponent) = text.split_once('e')?;
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    let exponent: f32 = exponent.parse().ok()?;
+    let sign = if number.is_sign_negative() { 2.0 } else { 0.0 };
+    let far = (exponent.abs() - 6.0).clamp(0.0, 24.0);
+    Some(8.0 + sign + 3.4 * count(digits) + far)
+}
+
+/// Whether a float is worth a look: 64 bits of anything mostly have an absurd exponent.
+pub(super) fn is_ordinary_float(number: f64) -> bool {
+    number == 0.0 || (1e-12..1e18).contains(&number.abs())
+}
+
+/// Of a text, and whether it can stand for nothing else: a list of numbers that happen to be its
+/// letters would be far less plausible. A line break in front may be the length of what follows.
+pub(super) fn text(text: &str) -> (f32, bool) {
+    let letters = if text.bytes().all(|byte| byte == 0) {
+        4.0 + 3.2 * count(text.len())
+    } else {
+        letters(text)
+    };
+    let as_numbers = 2.0 + 11.0 * count(text.len());
+    let is_clear =
+        text.len() >= 4 && !text.starts_with(char::is_control) && letters + CERTAIN < as_numbers;
+    (3.0 + bits(text.len() as u64) + letters, is_clear)
+}
+
+/// A list of `len` elements or a map of `len` keys, beside what it holds.
+pub(super) fn list(len: usize) -> f32 {
+    4.0 + bits(len as u64)
+}
+
+/// [`list`].
+pub(super) fn map(len: usize) -> f32 {
+    4.0 + bits(len as u64)
+}
+
+/// Keys are identifiers nearly always.
+pub(super) fn key(key: &str) -> f32 {
+    let odd = if is_identifier(key) { 0.0 } else { 10.0 };
+    4.0 + odd + letters(key)
+}
+
+/// Whether a key may be one at first sight.
+pub(super) fn is_likely_key(key: &str) -> bool {
+    !key.is_empty() && key.len() <= 256 && !key.chars().any(char::is_control)
+}
+
+/// What is odd about the text of a field that is known to be text.
+pub(in crate::layout) fn oddity(text: &str) -> f32 {
+    let odd = text.chars().filter(|letter| is_odd(*letter)).count();
+    count(odd) * 12.0
+}
+
+/// Whether it looks like the name of a field.
+pub(super) fn is_identifier(text: &str) -> bool {
+    let mut letters = text.bytes();
+    letters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || b"_-.:/".contains(&letter))
+}
+
+fn is_odd(letter: char) -> bool {
+    letter.is_control() && !matches!(letter, '\n' | '\t' | '\r' | '\x1b')
+}
+
+fn letters(text: &str) -> f32 {
+    let halves = text.bytes().map(|byte| {
+        let halves = HALF_BITS.get(usize::from(byte));
+        halves.copied().map_or(0, usize::from)
+    });
+    count(halves.sum()) / 2.0
+}
+
+/// For each byte of a text twice the bits that it costs: what names and words are made of costs
+/// least, what no keyboard types most.
+const HALF_BITS: [u8; 256] = half_bits();
+
+const fn half_bits() -> [u8; 256] {
+    let mut halves = [0; 256];
+    let mut byte = 0u8;
+    loop {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        let at = &mut halves[byte as usize];
+        *at = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'_' | b'-' | b'.' | b'/' => 9,
+            b' '..=b'~' => 13,
+            b'\n' | b'\t' | b'\r' => 14,
+            0x80.. => 11,
+            _ => 32,
+        };
+        if byte == u8::MAX {
+            return halves;
+        }
+        byte += 1;
+    }
+}
+
+/// The bits that it takes to say a number.
+#[expect(clippy::cast_precision_loss, reason = "at most 64")]
+pub(in crate::layout) fn bits(number: u64) -> f32 {
+    (u64::BITS - number.leading_zeros()) as f32
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a cost is no exact number")]
+pub(super) fn count(count: usize) -> f32 {
+    count as f32
+}

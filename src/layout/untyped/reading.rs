@@ -1,0 +1,98 @@
+//! What a span of bytes may be.
+
+use std::ops::Range;
+
+use crate::layout::wire::Wire;
+
+/// Which node of a chart.
+pub(in crate::layout) type NodeId = u32;
+
+/// One way to read a span of bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Reading {
+    /// No byte at all.
+    Null,
+    /// A zero or something empty: which of them, the bytes do not tell.
+    Zero,
+    /// `1` or `true`: the bytes do not tell.
+    One,
+    Bool(bool),
+    Unsigned(u64),
+    Negative(i64),
+    Float(f64),
+    /// The bytes of the text.
+    Text(Range<usize>),
+    /// `count` nulls.
+    Nulls(usize),
+    /// `count` values of one kind, the first at `start`, that need no node of their own.
+    Run {
+        of: Plain,
+        start: usize,
+        count: usize,
+    },
+    List(Vec<NodeId>),
+    /// The bytes of each key, and its value.
+    Map(Vec<(Range<usize>, NodeId)>),
+}
+
+/// What a [`Reading::Run`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plain {
+    Bool,
+    Integer,
+    Float,
+    Text,
+}
+
+/// A span of bytes that can be read.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub end: usize,
+    /// Of the most plausible reading.
+    pub cost: f32,
+    /// How much less plausible it is to divide the span otherwise.
+    pub margin: f32,
+    /// Every way to read it, with its cost, the most plausible first; never empty.
+    pub readings: Vec<(f32, Reading)>,
+}
+
+/// The nodes that begin at one byte, one for each end.
+#[derive(Default)]
+pub(super) struct Found(Vec<Node>);
+
+impl Found {
+    pub fn add(&mut self, end: usize, cost: f32, margin: f32, reading: Reading) {
+        let reading = (cost, reading);
+        let Some(known) = self.0.iter_mut().find(|node| node.end == end) else {
+            self.0.push(Node {
+                end,
+                cost,
+                margin,
+                readings: vec![reading],
+            });
+            return;
+        };
+        if cost < known.cost {
+            known.cost = cost;
+            known.margin = margin;
+            known.readings.insert(0, reading);
+        } else {
+            known.readings.push(reading);
+        }
+    }
+
+    pub fn into_nodes(self) -> Vec<Node> {
+        self.0
+    }
+}
+
+impl Plain {
+    /// The kinds that a codec tells apart.
+    pub fn of<W: Wire>() -> &'static [Self] {
+        if W::BOOL_IS_APART {
+            &[Self::Text, Self::Integer, Self::Float, Self::Bool]
+        } else {
+            &[Self::Text, Self::Integer, Self::Float]
+        }
+    }
+}
