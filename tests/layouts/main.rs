@@ -1,7 +1,11 @@
 //! Every row that real releases wrote means what they say it means.
 #![cfg(test)]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod proof;
+mod properties;
+mod writers;
 
 use std::collections::HashMap;
 

@@ -1,0 +1,258 @@
+//! Any row of any layout means what its writer meant.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestError, TestRunner};
+use redb_cache::cache::Table;
+use redb_cache::cache::record::{Episode, Record};
+use redb_cache::file::FileFormat;
+use redb_cache::layout::{Certainty, Decoded, Layout, Origin, Survey, decode, decode_as};
+use serde_json::json;
+
+use crate::writers::any::Shape;
+use crate::writers::{LAYOUTS, Writer, Written, encode, value_of, writer};
+
+/// The oldest layout that is read. The writers go back to L1.
+pub const OLDEST_READ: Layout = Layout::L6;
+
+/// The layouts that are read.
+pub fn layouts() -> impl Iterator<Item = Layout> {
+    LAYOUTS.into_iter().filter(|layout| *layout >= OLDEST_READ)
+}
+
+/// Whether the rows hold values without their types, so that one row may have several readings.
+fn is_untagged(layout: Layout) -> bool {
+    layout < Layout::L6
+}
+
+/// Every table that the layout has.
+pub fn writers(layout: Layout) -> impl Iterator<Item = (Table, Writer)> {
+    let tables = Table::ALL.into_iter();
+    tables.filter_map(move |table| Some((table, writer(layout, table)?)))
+}
+
+/// A file as the releases of the layout wrote it.
+pub fn origin(layout: Layout) -> Origin {
+    use Layout::*;
+    Origin {
+        format: match layout {
+            L1 | L2 | L3 => FileFormat::V2,
+            _ => FileFormat::V3,
+        },
+        schema: match layout {
+            L1 | L2 | L3 | L4 => None,
+            L5 => Some(2),
+            L6 | L7 | L8 => Some(3),
+            _ => Some(4),
+        },
+    }
+}
+
+type Property = fn(&Writer, Written) -> Result<(), TestCaseError>;
+
+/// `cases` rows of every table of every layout that is read.
+fn check(cases: u32, shape: Shape, property: Property) {
+    for layout in layouts() {
+        check_layout(layout, cases, shape, property);
+    }
+}
+
+fn check_layout(layout: Layout, cases: u32, shape: Shape, property: Property) {
+    for (table, writer) in writers(layout) {
+        let mut runner = TestRunner::new(Config {
+            cases,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        match runner.run(&writer.any(shape), |written| property(&writer, written)) {
+            Ok(()) => {}
+            Err(TestError::Fail(why, written)) => panic!("{layout} {table}: {why}\n{written:#?}"),
+            Err(error) => panic!("{layout} {table}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_expected_of_a_row_tells_enough_to_write_it_again() {
+    for layout in LAYOUTS {
+        check_layout(layout, 24, Shape::Arbitrary, |writer, written| {
+            let row = again(writer, &written.expected, &written.bytes);
+            prop_assert_eq!(row, Some(written.bytes));
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn a_row_read_as_its_own_layout_is_what_was_written() {
+    check(48, Shape::Agent, |_, written| {
+        let record = decode_as(written.layout, written.table(), &written.bytes)?;
+        is_expected(&written, &record)
+    });
+}
+
+#[test]
+fn a_row_with_any_json_read_as_its_own_layout_is_what_was_written_or_has_the_same_bytes() {
+    check(48, Shape::Arbitrary, |writer, written| {
+        let record = decode_as(written.layout, written.table(), &written.bytes)?;
+        is_expected(&written, &record).or_else(|error| {
+            let twin = again(writer, &record, &written.bytes) == Some(written.bytes);
+            if twin { Ok(()) } else { Err(error) }
+        })
+    });
+}
+
+#[test]
+fn a_row_whose_layout_nobody_knows_is_what_was_written() {
+    check(48, Shape::Agent, |_, written| {
+        let (table, bytes) = (written.table(), &written.bytes);
+        fits(&written, &decode(table, bytes)?)?;
+        let mut survey = Survey::new(origin(written.layout));
+        survey.add(table, bytes);
+        fits(&written, &survey.decode(table, bytes)?)
+    });
+}
+
+/// The expected record is the reading, or one of the others that are told.
+fn fits(written: &Written, decoded: &Decoded) -> Result<(), TestCaseError> {
+    are_exact(written, decoded)?;
+    let others = decoded.also.iter().map(|(_, record)| record);
+    if others
+        .clone()
+        .any(|other| is_expected(written, other).is_ok())
+    {
+        return Ok(());
+    }
+    is_expected(written, &decoded.record)
+}
+
+/// What is certain is right.
+fn are_exact(written: &Written, decoded: &Decoded) -> Result<(), TestCaseError> {
+    let Record::Episode(episode) = &decoded.record else {
+        return Ok(());
+    };
+    if !is_untagged(decoded.layout) {
+        prop_assert!(decoded.parameters.is_empty());
+        return Ok(());
+    }
+    prop_assert_eq!(decoded.parameters.len(), episode.steps.len());
+    let read = decoded.parameters.iter().zip(&episode.steps);
+    for ((parameters, step), value) in read.zip(&written.untagged) {
+        if parameters.certainty == Certainty::Exact {
+            prop_assert_eq!(&step.parameters_json, &value.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// The record is the expected one, its untagged values apart, whose bytes must be.
+fn is_expected(written: &Written, record: &Record) -> Result<(), TestCaseError> {
+    let mut expected = written.expected_beside(record);
+    if let (Record::Episode(expected), Record::Episode(actual)) = (&mut expected, record)
+        && is_untagged(written.layout)
+    {
+        have_the_same_bytes(written, actual)?;
+        for (expected, actual) in expected.steps.iter_mut().zip(&actual.steps) {
+            expected.parameters_json.clone_from(&actual.parameters_json);
+        }
+    }
+    // The bytes tell more than the values: zero from minus zero, and a NaN is itself.
+    if expected.encode().unwrap() != record.encode().unwrap() {
+        prop_assert_eq!(record, &expected);
+        prop_assert!(false, "equal but for the bytes: {:#?}", record);
+    }
+    Ok(())
+}
+
+fn have_the_same_bytes(written: &Written, actual: &Episode) -> Result<(), TestCaseError> {
+    prop_assert_eq!(actual.steps.len(), written.untagged.len());
+    let codec = written.layout.codec();
+    for (step, value) in actual.steps.iter().zip(&written.untagged) {
+        let read = value_of(&step.parameters_json).map_err(|error| {
+            TestCaseError::fail(format!("{error} in {:?}", step.parameters_json))
+        })?;
+        prop_assert_eq!(
+            encode(codec, &read),
+            encode(codec, value),
+            "{} {}",
+            read,
+            value
+        );
+    }
+    Ok(())
+}
+
+/// The row that the release would have written for the record. `None` when the record says what
+/// no release of the layout could.
+fn again(writer: &Writer, record: &Record, like: &[u8]) -> Option<Vec<u8>> {
+    let mut json = serde_json::to_value(record).unwrap();
+    match record {
+        Record::Episode(_) if is_untagged(writer.layout) => {
+            for step in json["steps"].as_array_mut()? {
+                step["parameters"] = value_of(step["parameters_json"].as_str()?).ok()?;
+                step.as_object_mut()?.remove("parameters_json");
+            }
+        }
+        Record::Pattern(_) if writer.layout < Layout::L9 => {
+            let (tag, fields) = json.as_object()?.iter().next()?;
+            let mut fields = fields.clone();
+            fields["type"] = json!(tag);
+            json = fields;
+        }
+        _ => {}
+    }
+    writer.try_again(&json, like)
+}
+
+#[test]
+fn a_row_that_is_cut_or_longer_is_refused() {
+    check(8, Shape::Agent, |writer, written| {
+        for end in 0..written.bytes.len() {
+            is_refused(writer, &written, &written.bytes[..end])?;
+        }
+        for byte in [0, 1, b'a', 0x10, 0xff] {
+            let longer = [written.bytes.as_slice(), &[byte]].concat();
+            is_refused(writer, &written, &longer)?;
+        }
+        Ok(())
+    });
+}
+
+/// Refused; only a row with untagged values may happen to be another one of the layout, and then
+/// is exactly that.
+fn is_refused(writer: &Writer, written: &Written, row: &[u8]) -> Result<(), TestCaseError> {
+    let Ok(record) = decode_as(written.layout, written.table(), row) else {
+        return Ok(());
+    };
+    let may_be = is_untagged(written.layout) && !written.untagged.is_empty();
+    let read = again(writer, &record, row);
+    prop_assert!(
+        may_be && read.as_deref() == Some(row),
+        "{} of {} bytes were read as {:#?}",
+        row.len(),
+        written.bytes.len(),
+        record
+    );
+    Ok(())
+}
+
+#[test]
+fn a_changed_row_is_refused_or_read_but_never_panics() {
+    check(24, Shape::Arbitrary, |_, mut written| {
+        let table = written.table();
+        for at in 0..written.bytes.len().min(400) {
+            let kept = written.bytes[at];
+            written.bytes[at] = [0, 1, 0x7f, 0x80, 0xff, kept ^ 1][at % 6];
+            let _ = decode_as(written.layout, table, &written.bytes);
+            written.bytes[at] = kept;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_layout_has_the_tables_of_its_releases() {
+    assert_eq!(
+        LAYOUTS.map(|layout| writers(layout).count()),
+        [4, 4, 5, 6, 8, 10, 10, 10, 10]
+    );
+}
