@@ -3,6 +3,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod fuzz;
+mod hostile;
+mod meter;
 mod proof;
 mod properties;
 mod writers;

@@ -1,6 +1,8 @@
 //! Any row of any layout means what its writer meant.
 
+use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestError, TestRunner};
 use redb_cache::cache::Table;
 use redb_cache::cache::record::{Episode, Record};
@@ -110,6 +112,24 @@ fn a_row_whose_layout_nobody_knows_is_what_was_written() {
         survey.add(table, bytes);
         fits(&written, &survey.decode(table, bytes)?)
     });
+}
+
+#[test]
+fn the_rows_of_a_file_are_what_was_written_whatever_they_tell_of_each_other() {
+    let mut runner = TestRunner::deterministic();
+    for layout in layouts() {
+        for (table, writer) in writers(layout) {
+            let rows = vec(writer.any(Shape::Agent), 60);
+            let rows = rows.new_tree(&mut runner).unwrap().current();
+            let mut survey = Survey::new(origin(layout));
+            for row in &rows {
+                survey.add(table, &row.bytes);
+            }
+            for row in &rows {
+                fits(row, &survey.decode(table, &row.bytes).unwrap()).unwrap();
+            }
+        }
+    }
 }
 
 /// The expected record is the reading, or one of the others that are told.

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use any::{Any, Shape};
-use episode::{Episode1, Episode2, Episode3, Episode4};
+use episode::{Episode1, Episode2, Episode3, Episode4, Step};
 pub use number::value_of;
 use parts::{Checkpoint1, Checkpoint2, Map, OldOutcome, Outcome, Reward1, Reward2, Reward3};
 use pattern::{Pattern1, Pattern2, Pattern3};
@@ -118,6 +118,11 @@ pub fn encode(codec: Codec, value: &impl Serialize) -> Vec<u8> {
         Codec::Bincode => bincode::serialize(value).unwrap(),
         Codec::Postcard => postcard::to_allocvec(value).unwrap(),
     }
+}
+
+/// The bytes of one step, whose parameters carry no types.
+pub fn encode_step(codec: Codec, json: Value) -> Vec<u8> {
+    encode(codec, &serde_json::from_value::<Step<Value>>(json).unwrap())
 }
 
 /// What writes the rows of one table in one layout.
