@@ -154,7 +154,7 @@ fn fuzz(what: &str, rows: &[&Row], mut read: impl FnMut(&mut Meter, Table, &[u8]
 fn fuzz_layout(layout: Layout) {
     let rows = rows(|other| other == layout);
     fuzz(&layout.to_string(), &rows, |meter, table, row| {
-        meter.run(format_args!("{layout} {table}"), row, || {
+        meter.run(Some(layout), table, row, || {
             decode_as(layout, table, row).is_ok()
         });
     });
@@ -197,7 +197,7 @@ fn changed_rows_read_by_a_survey() {
             survey = Survey::new(origin(files.next().unwrap()));
             meter.kept = 0;
         }
-        meter.run(format_args!("survey {table}"), row, || {
+        meter.run(None, table, row, || {
             survey.add(table, row);
             survey.decode(table, row).is_ok()
         });
