@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use redb::{Key, ReadableTable, Table, Value};
+use redb::{Key, ReadableTable, Table, Value, WriteTransaction};
 
+use super::ledger::bytes_table;
 use crate::error::Result;
 
 /// Changes that may wait in an [`Order`].
@@ -26,6 +27,60 @@ pub(super) fn append<'p, K: Key + 'static, V: Value + 'static>(
         cursor.insert_before(key, value)?;
     }
     Ok(cursor.close()?)
+}
+
+/// Bytes that may wait in a [`Loader`].
+const WAITING_BYTES: usize = 1 << 20;
+
+/// Fills an empty table with rows that come in the order of their keys.
+pub struct Loader<'txn> {
+    rows: Table<'txn, &'static str, &'static [u8]>,
+    waiting: Vec<(String, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl<'txn> Loader<'txn> {
+    /// Makes the table.
+    ///
+    /// # Errors
+    /// When redb fails, or the table is of another type.
+    pub fn new(txn: &'txn WriteTransaction, table: &str) -> Result<Self> {
+        Ok(Self {
+            rows: txn.open_table(bytes_table(table))?,
+            waiting: Vec::new(),
+            bytes: 0,
+        })
+    }
+
+    /// Adds the next row.
+    ///
+    /// # Errors
+    /// When redb fails, or an earlier row has a greater key.
+    pub fn put(&mut self, key: &str, value: Vec<u8>) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(key.len() + value.len());
+        self.waiting.push((key.to_owned(), value));
+        if self.bytes >= WAITING_BYTES || self.waiting.len() >= MANY {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits.
+    ///
+    /// # Errors
+    /// As [`Loader::put`].
+    pub fn finish(mut self) -> Result<()> {
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<()> {
+        self.bytes = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        let rows = waiting
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_slice()));
+        append(&mut self.rows, Bound::Unbounded, rows)
+    }
 }
 
 /// A set of keys, changed in their order when [`Order::write`] is called, or when many changes

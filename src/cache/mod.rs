@@ -28,6 +28,7 @@ mod victims;
 mod view;
 mod writer;
 
+pub use bulk::Loader;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Concurrency, RedbConfig};
 pub use entry::{Codec, Entry, Totals};

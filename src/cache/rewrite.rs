@@ -90,7 +90,7 @@ pub fn rewrite(
     for table in snapshot.tables()? {
         let is_record = Table::from_name(&table.name).is_some_and(Table::holds_records);
         if !is_record && !is_own(&table.name) {
-            writer.copy_table(snapshot, &txn, &table)?;
+            copy_table(snapshot, &txn, &table, &mut |_, _| writer.tick())?;
         }
     }
     let needed = std::mem::take(&mut writer.needed);
@@ -198,62 +198,6 @@ impl Writer<'_> {
         Ok(entry.expiring_after(self.ttl_seconds.filter(|_| table.expires())))
     }
 
-    fn copy_table(
-        &mut self,
-        from: &Snapshot,
-        txn: &WriteTransaction,
-        table: &TableInfo,
-    ) -> Result<()> {
-        let name = table.name.as_str();
-        match table.kind {
-            ValueKind::Bytes => {
-                let mut to = txn.open_table(TableDefinition::<&str, &[u8]>::new(name))?;
-                self.copy_rows(from, name, |key, value| match value {
-                    ValueRef::Bytes(bytes) => Ok(to.insert(key, bytes).map(drop)?),
-                    _ => Ok(()),
-                })
-            }
-            ValueKind::Text => {
-                let mut to = txn.open_table(TableDefinition::<&str, &str>::new(name))?;
-                self.copy_rows(from, name, |key, value| match value {
-                    ValueRef::Text(text) => Ok(to.insert(key, text).map(drop)?),
-                    _ => Ok(()),
-                })
-            }
-            ValueKind::U64 => {
-                let mut to = txn.open_table(TableDefinition::<&str, u64>::new(name))?;
-                self.copy_rows(from, name, |key, value| match value {
-                    ValueRef::U64(number) => Ok(to.insert(key, number).map(drop)?),
-                    _ => Ok(()),
-                })
-            }
-            ValueKind::I64 => {
-                let mut to = txn.open_table(TableDefinition::<&str, i64>::new(name))?;
-                self.copy_rows(from, name, |key, value| match value {
-                    ValueRef::I64(number) => Ok(to.insert(key, number).map(drop)?),
-                    _ => Ok(()),
-                })
-            }
-            ValueKind::Multimap | ValueKind::Other => Err(Error::new(
-                ErrorKind::Failed,
-                format!("the table {name:?} cannot be written row by row"),
-            )),
-        }
-    }
-
-    fn copy_rows(
-        &mut self,
-        from: &Snapshot,
-        table: &str,
-        mut put: impl FnMut(&str, ValueRef<'_>) -> Result<()>,
-    ) -> Result<()> {
-        from.scan(table, None, &mut |key, value| {
-            put(key, value)?;
-            self.tick()?;
-            Ok(ControlFlow::Continue(()))
-        })
-    }
-
     fn tick(&mut self) -> Result<()> {
         self.since_step += 1;
         if self.since_step == STEP {
@@ -262,6 +206,67 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+/// Copies a table that holds no records into `txn`, and passes each row to `seen`.
+///
+/// # Errors
+/// When a row cannot be read or written, what `seen` returns, and [`ErrorKind::Failed`] for a table
+/// whose rows only their owner can read.
+pub fn copy_table(
+    from: &Snapshot,
+    txn: &WriteTransaction,
+    table: &TableInfo,
+    seen: &mut dyn FnMut(&str, ValueRef<'_>) -> Result<()>,
+) -> Result<()> {
+    let name = table.name.as_str();
+    match table.kind {
+        ValueKind::Bytes => {
+            let mut to = txn.open_table(TableDefinition::<&str, &[u8]>::new(name))?;
+            copy_rows(from, name, seen, |key, value| match value {
+                ValueRef::Bytes(bytes) => Ok(to.insert(key, bytes).map(drop)?),
+                _ => Ok(()),
+            })
+        }
+        ValueKind::Text => {
+            let mut to = txn.open_table(TableDefinition::<&str, &str>::new(name))?;
+            copy_rows(from, name, seen, |key, value| match value {
+                ValueRef::Text(text) => Ok(to.insert(key, text).map(drop)?),
+                _ => Ok(()),
+            })
+        }
+        ValueKind::U64 => {
+            let mut to = txn.open_table(TableDefinition::<&str, u64>::new(name))?;
+            copy_rows(from, name, seen, |key, value| match value {
+                ValueRef::U64(number) => Ok(to.insert(key, number).map(drop)?),
+                _ => Ok(()),
+            })
+        }
+        ValueKind::I64 => {
+            let mut to = txn.open_table(TableDefinition::<&str, i64>::new(name))?;
+            copy_rows(from, name, seen, |key, value| match value {
+                ValueRef::I64(number) => Ok(to.insert(key, number).map(drop)?),
+                _ => Ok(()),
+            })
+        }
+        ValueKind::Multimap | ValueKind::Other => Err(Error::new(
+            ErrorKind::Failed,
+            format!("the table {name:?} cannot be written row by row"),
+        )),
+    }
+}
+
+fn copy_rows(
+    from: &Snapshot,
+    table: &str,
+    seen: &mut dyn FnMut(&str, ValueRef<'_>) -> Result<()>,
+    mut put: impl FnMut(&str, ValueRef<'_>) -> Result<()>,
+) -> Result<()> {
+    from.scan(table, None, &mut |key, value| {
+        put(key, value)?;
+        seen(key, value)?;
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 fn copy_dictionaries(view: &View, txn: &WriteTransaction, needed: &BTreeSet<u32>) -> Result<()> {
@@ -282,7 +287,9 @@ fn copy_dictionaries(view: &View, txn: &WriteTransaction, needed: &BTreeSet<u32>
     Ok(())
 }
 
-fn is_own(table: &str) -> bool {
+/// Whether the table of that name is one of ours.
+#[must_use]
+pub fn is_own(table: &str) -> bool {
     OWN_TABLES.contains(&table)
 }
 
@@ -297,56 +304,88 @@ pub fn contents(snapshot: &Snapshot, view: &View) -> Result<Contents> {
         if is_own(&table.name) {
             continue;
         }
-        let sum = match table.kind {
-            ValueKind::Multimap | ValueKind::Other => {
-                u128::from(snapshot.measure(&table.name)?.stored_bytes)
+        let records = Table::from_name(&table.name).filter(|table| table.holds_records());
+        let content = match records {
+            Some(of) if table.kind == ValueKind::Bytes => {
+                record_content(snapshot, view, &dictionaries, of)?
             }
-            _ => digest_rows(snapshot, view, &dictionaries, &table.name)?,
+            _ => content(snapshot, &table)?,
         };
-        contents.insert(table.name, (table.rows, sum));
+        contents.insert(table.name, content);
     }
     Ok(contents)
 }
 
-fn digest_rows(
+/// The [`Contents`] of one table that holds no records.
+///
+/// # Errors
+/// When a row cannot be read.
+pub fn content(snapshot: &Snapshot, table: &TableInfo) -> Result<(u64, u128)> {
+    if matches!(table.kind, ValueKind::Multimap | ValueKind::Other) {
+        let bytes = snapshot.measure(&table.name)?.stored_bytes;
+        return Ok((table.rows, u128::from(bytes)));
+    }
+    let mut digest = Digest::default();
+    snapshot.scan(&table.name, None, &mut |key, value| {
+        digest.add(key, value);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(digest.finish())
+}
+
+fn record_content(
     snapshot: &Snapshot,
     view: &View,
     dictionaries: &Dictionaries,
-    name: &str,
-) -> Result<u128> {
-    let mut hasher = Xxh3Default::new();
-    let records = Table::from_name(name).filter(|table| table.holds_records());
-    snapshot.scan(name, None, &mut |key, value| {
-        add(&mut hasher, key.as_bytes());
-        match value {
-            ValueRef::Bytes(stored) => {
-                let recorded = match records {
-                    Some(table) => view
-                        .entry(table, key)?
-                        .filter(|entry| entry.describes(stored)),
-                    None => None,
-                };
-                match recorded {
-                    Some(entry) if entry.codec != Codec::Plain => {
-                        add(
-                            &mut hasher,
-                            &dictionaries.inflate(entry.codec, stored, entry.raw_len)?,
-                        );
-                    }
-                    _ => add(&mut hasher, stored),
-                }
+    table: Table,
+) -> Result<(u64, u128)> {
+    let mut digest = Digest::default();
+    snapshot.scan(table.name(), None, &mut |key, value| {
+        let ValueRef::Bytes(stored) = value else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let recorded = view.entry(table, key)?;
+        match recorded.filter(|entry| entry.describes(stored)) {
+            Some(entry) if entry.codec != Codec::Plain => {
+                let raw = dictionaries.inflate(entry.codec, stored, entry.raw_len)?;
+                digest.add(key, ValueRef::Bytes(&raw));
             }
-            ValueRef::Text(text) => add(&mut hasher, text.as_bytes()),
-            ValueRef::U64(number) => hasher.update(&number.to_le_bytes()),
-            ValueRef::I64(number) => hasher.update(&number.to_le_bytes()),
+            _ => digest.add(key, value),
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok(hasher.digest128())
+    Ok(digest.finish())
 }
 
-/// With its length before it, so that no two sequences of fields read alike.
-fn add(hasher: &mut Xxh3Default, bytes: &[u8]) {
-    hasher.update(&(bytes.len() as u64).to_le_bytes());
-    hasher.update(bytes);
+/// Sums up the rows of one table, in the order of their keys.
+#[derive(Default)]
+pub struct Digest {
+    hasher: Xxh3Default,
+    rows: u64,
+}
+
+impl Digest {
+    /// Adds a row.
+    pub fn add(&mut self, key: &str, value: ValueRef<'_>) {
+        self.rows = self.rows.saturating_add(1);
+        self.field(key.as_bytes());
+        match value {
+            ValueRef::Bytes(bytes) => self.field(bytes),
+            ValueRef::Text(text) => self.field(text.as_bytes()),
+            ValueRef::U64(number) => self.hasher.update(&number.to_le_bytes()),
+            ValueRef::I64(number) => self.hasher.update(&number.to_le_bytes()),
+        }
+    }
+
+    /// How many rows there were, and their digest.
+    #[must_use]
+    pub fn finish(self) -> (u64, u128) {
+        (self.rows, self.hasher.digest128())
+    }
+
+    /// With its length before it, so that no two sequences of fields read alike.
+    fn field(&mut self, bytes: &[u8]) {
+        self.hasher.update(&(bytes.len() as u64).to_le_bytes());
+        self.hasher.update(bytes);
+    }
 }

@@ -2,6 +2,7 @@
 
 use redb::{
     Database, ReadTransaction, ReadableTableMetadata, TableDefinition, TableError, TableHandle,
+    WriteTransaction,
 };
 
 use super::Table;
@@ -40,11 +41,7 @@ pub fn check(txn: &ReadTransaction) -> Result<Standing> {
         Some(2 | 3) | None if known => return Err(old_layout(version)),
         Some(version @ (0 | 1 | 5..)) => return Err(unknown_layout(version)),
         _ if has_foreign_tables(txn)? => {
-            return Err(Error::new(
-                ErrorKind::UnknownLayout,
-                "the file is a redb database, but no cache of do-memory",
-            )
-            .help("name the cache's own file with --cache"));
+            return Err(no_cache());
         }
         _ => return Ok(Standing::Empty),
     }
@@ -70,6 +67,17 @@ pub fn version(txn: &ReadTransaction) -> Result<Option<u64>> {
 /// When redb fails.
 pub fn prepare(db: &Database) -> Result<()> {
     let txn = db.begin_write()?;
+    make_tables(&txn)?;
+    make_own_tables(&txn)?;
+    txn.commit()?;
+    Ok(())
+}
+
+/// Makes every table of do-memory's that is missing, and stamps the version.
+///
+/// # Errors
+/// When redb fails, or a table is of another type.
+pub fn make_tables(txn: &WriteTransaction) -> Result<()> {
     for table in Table::ALL {
         match table {
             Table::SchemaVersion => {
@@ -81,6 +89,14 @@ pub fn prepare(db: &Database) -> Result<()> {
             _ => drop(txn.open_table(bytes_table(table.name()))?),
         }
     }
+    Ok(())
+}
+
+/// Makes every table of ours that is missing, and stamps our format.
+///
+/// # Errors
+/// When redb fails, or a table is of another type.
+pub fn make_own_tables(txn: &WriteTransaction) -> Result<()> {
     drop(txn.open_table(ENTRIES)?);
     drop(txn.open_table(BY_ACCESS)?);
     drop(txn.open_table(BY_EXPIRY)?);
@@ -88,7 +104,6 @@ pub fn prepare(db: &Database) -> Result<()> {
     drop(txn.open_table(DICTIONARIES)?);
     txn.open_table(bytes_table(Table::Metadata.name()))?
         .insert(FORMAT_KEY, facts::encode(&OWN_FORMAT)?.as_slice())?;
-    txn.commit()?;
     Ok(())
 }
 
@@ -108,6 +123,49 @@ fn own_format(txn: &ReadTransaction) -> Result<Option<u32>> {
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Decides whether the file is of a layout that can be brought to the current one: every one that
+/// do-memory ever had, the current one as well.
+///
+/// # Errors
+/// [`ErrorKind::UnknownLayout`] for any other.
+pub fn check_migratable(txn: &ReadTransaction) -> Result<()> {
+    match check(txn) {
+        Err(error) if error.kind() == ErrorKind::OldFormat => check_own_format(txn),
+        checked => checked.map(drop),
+    }
+}
+
+/// The same of a file of format v2, by the names of its tables and the version that it states.
+///
+/// # Errors
+/// As [`check_migratable`].
+pub fn check_migratable_v2<'a>(
+    mut tables: impl Iterator<Item = &'a str>,
+    version: Option<u64>,
+) -> Result<()> {
+    match version {
+        Some(version @ (0 | 1 | 5..)) => return Err(unknown_layout(version)),
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    // Without any table it is a cache that nothing was ever put into.
+    match tables.next() {
+        Some(first) if Table::from_name(first).is_none() => tables
+            .any(|table| Table::from_name(table).is_some())
+            .then_some(())
+            .ok_or_else(no_cache),
+        _ => Ok(()),
+    }
+}
+
+fn no_cache() -> Error {
+    Error::new(
+        ErrorKind::UnknownLayout,
+        "the file is a redb database, but no cache of do-memory",
+    )
+    .help("name the cache's own file with --cache")
 }
 
 fn check_own_format(txn: &ReadTransaction) -> Result<()> {

@@ -1,24 +1,19 @@
 //! `compact`: gives unused space back to the file system.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use redb::Database;
 use serde::Serialize;
 
 use super::access::{self, PAGE_CACHE, Space};
 use super::values::{Limit, Recompress};
-use super::{Context, Report};
+use super::{Context, Report, staging};
 use crate::cache::rewrite::{self, Contents};
 use crate::cache::{View, schema};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, Backup, ReadOptions, Replacement};
+use crate::file::{self, Backup, Replacement};
 use crate::ui::{self, Cell, Progress, Severity};
-
-/// Rounds of redb's own compaction; each moves pages from the end of the file to its front, and
-/// the last one finds nothing more to do.
-const MAX_ROUNDS: usize = 16;
 
 /// Give unused space back to the file system
 ///
@@ -122,9 +117,11 @@ fn replace(args: &Args, context: &Context<'_>, report: &mut CompactReport) -> Re
     bar.set_total(report.rows);
     let stage = build(args, context, &replacement, &bar)?;
     context.cancel.check()?;
-    verify(&replacement, &stage)?;
+    if staging::contents(replacement.stage_path())? != stage {
+        return Err(differs());
+    }
     bar.finish();
-    let after = measure(replacement.stage_path())?;
+    let after = file::read(replacement.stage_path(), &staging::quiet(), Space::measured)?;
     report.after = Some(after);
     report.given_back = Some(report.before.length.saturating_sub(after.length));
     if after.length >= report.before.length && args.recompress.is_none() {
@@ -156,7 +153,7 @@ fn build(
         bar.advance(rows);
         context.cancel.check()
     };
-    file::read(replacement.target(), &quiet(), |snapshot| {
+    file::read(replacement.target(), &staging::quiet(), |snapshot| {
         let txn = snapshot.begin_read()?.ok_or_else(|| {
             Error::new(ErrorKind::OldFormat, "the cache has file format v2")
                 .help("run: redb-cache migrate")
@@ -167,7 +164,7 @@ fn build(
             let mut db = file::open_stage(stage.try_clone()?, PAGE_CACHE)?;
             let now_ms = context.now.timestamp_millis();
             rewrite::rewrite(snapshot, &view, &db, how, now_ms, &mut |rows| step(rows))?;
-            squeeze(context, &mut db)?;
+            staging::squeeze(context, &mut db)?;
             db.close()?;
         } else {
             copy_and_squeeze(args, context, replacement, stage.try_clone()?)?;
@@ -193,36 +190,9 @@ fn copy_and_squeeze(
     let mut original = File::open(replacement.target())?;
     std::io::copy(&mut original, &mut stage)?;
     let mut db = file::open_stage(stage, PAGE_CACHE)?;
-    squeeze(context, &mut db)?;
+    staging::squeeze(context, &mut db)?;
     db.close()?;
     Ok(())
-}
-
-fn squeeze(context: &Context<'_>, db: &mut Database) -> Result<()> {
-    for _ in 0..MAX_ROUNDS {
-        context.cancel.check()?;
-        if !db.compact()? {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Reads the copy back, every page of it, and compares it with what it must hold.
-fn verify(replacement: &Replacement, expected: &Contents) -> Result<()> {
-    let options = ReadOptions {
-        verify: true,
-        ..quiet()
-    };
-    let found = file::read(replacement.stage_path(), &options, |snapshot| {
-        let txn = snapshot.begin_read()?.ok_or_else(differs)?;
-        rewrite::contents(snapshot, &View::new(txn))
-    })?;
-    if found == *expected {
-        Ok(())
-    } else {
-        Err(differs())
-    }
 }
 
 fn differs() -> Error {
@@ -231,18 +201,6 @@ fn differs() -> Error {
         "the compact copy does not hold what the cache holds",
     )
     .help("the cache is unchanged; run: redb-cache health --deep")
-}
-
-fn measure(path: &Path) -> Result<Space> {
-    file::read(path, &quiet(), Space::measured)
-}
-
-/// Nobody else is there: the lock is ours.
-fn quiet() -> ReadOptions {
-    ReadOptions {
-        lock_timeout: Duration::ZERO,
-        verify: false,
-    }
 }
 
 impl Report for CompactReport {

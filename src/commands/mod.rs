@@ -21,6 +21,7 @@ mod demo;
 mod export;
 mod health;
 mod inspect;
+mod staging;
 mod stats;
 mod sweep;
 pub mod values;

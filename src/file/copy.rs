@@ -1,4 +1,4 @@
-//! A durable copy of a file under a name that was free.
+//! A file under a name that was free, which gets its name when it is whole.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -6,89 +6,130 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::replace::{folder_of, sync_folder_of};
 use super::space;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Copies `from` to `to`, open to nobody but its owner, and returns when the copy is durable. It
-/// gets its name when it is whole.
+/// Copies `from` to `to`, open to nobody but its owner, and returns when the copy is durable.
 ///
 /// # Errors
 /// [`ErrorKind::Failed`] when there is something at `to`, [`ErrorKind::NoSpace`].
 pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
-    if fs::symlink_metadata(to).is_ok() {
-        return Err(refused(io::ErrorKind::AlreadyExists.into(), to));
-    }
     let mut source = File::open(from).map_err(|error| Error::from(error).at(from))?;
     let metadata = source.metadata()?;
-    if folder_of(to).is_dir() {
-        space::require(folder_of(to), space::on_disk(&metadata))?;
-    }
-    let part = Part::beside(to)?;
-    let mut copy = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(metadata.mode() & 0o600)
-        .open(&part.0)
-        .map_err(|error| refused(error, to))?;
-    io::copy(&mut source, &mut copy)
-        .and_then(|_| copy.sync_all())
-        .and_then(|()| part.become_named(to))
-        .map_err(|error| refused(error, to))?;
-    drop(part);
-    sync_folder_of(to)
+    let (copy, mut file) = NewFile::create(to, "backup", metadata.mode())?;
+    copy.require_space(space::on_disk(&metadata))?;
+    io::copy(&mut source, &mut file).map_err(|error| refused(error, to, "backup"))?;
+    drop(file);
+    copy.finish()
 }
 
-/// A copy that is not whole yet. Its name goes when it is dropped.
-struct Part(PathBuf);
+/// A file that is not whole yet and has a name of its own beside the one that it gets. Dropped
+/// before its end, it leaves no trace.
+#[derive(Debug)]
+pub struct NewFile {
+    part: PathBuf,
+    to: PathBuf,
+    /// What it is to be, for errors.
+    what: &'static str,
+}
 
-impl Part {
-    /// The name beside `to`, free of what a killed run left.
-    fn beside(to: &Path) -> Result<Self> {
+impl NewFile {
+    /// Creates the `what` that is to be at `to`, empty, open to its owner as far as `mode` says
+    /// and to nobody else. What a killed run left of it goes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] when there is something at `to`, or no folder for it.
+    pub fn create(to: &Path, what: &'static str, mode: u32) -> Result<(Self, File)> {
+        let refuse = |error| refused(error, to, what);
+        if fs::symlink_metadata(to).is_ok() {
+            return Err(refuse(io::ErrorKind::AlreadyExists.into()));
+        }
         let mut name = OsString::from(".");
         name.push(to.file_name().unwrap_or_default());
         name.push(".redb-cache-part");
         let part = to.with_file_name(name);
         match fs::remove_file(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refused(error, to)),
-            _ => Ok(Self(part)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refuse(error)),
+            _ => {}
         }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(mode & 0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&part)
+            .map_err(refuse)?;
+        let to = to.to_owned();
+        Ok((Self { part, to, what }, file))
     }
 
-    fn become_named(&self, to: &Path) -> io::Result<()> {
-        match fs::hard_link(&self.0, to) {
+    /// Where it is until it is whole.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.part
+    }
+
+    /// Refuses to begin without room for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoSpace`].
+    pub fn require_space(&self, bytes: u64) -> Result<()> {
+        space::require(folder_of(&self.to), bytes)
+    }
+
+    /// Makes it durable under its name.
+    ///
+    /// # Errors
+    /// Those of the file system, and [`ErrorKind::Failed`] when the name was taken meanwhile.
+    pub fn finish(self) -> Result<()> {
+        File::open(&self.part)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| self.become_named())
+            .map_err(|error| refused(error, &self.to, self.what))?;
+        let to = self.to.clone();
+        drop(self);
+        sync_folder_of(&to)
+    }
+
+    fn become_named(&self) -> io::Result<()> {
+        match fs::hard_link(&self.part, &self.to) {
             // A file system without hard links.
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
-                ) && fs::symlink_metadata(to).is_err() =>
+                ) && fs::symlink_metadata(&self.to).is_err() =>
             {
-                fs::rename(&self.0, to)
+                fs::rename(&self.part, &self.to)
             }
             linked => linked,
         }
     }
 }
 
-impl Drop for Part {
+impl Drop for NewFile {
     fn drop(&mut self) {
         // The next run removes what this cannot.
-        drop(fs::remove_file(&self.0));
+        drop(fs::remove_file(&self.part));
     }
 }
 
-/// Why there can be no backup at `to`.
-pub(super) fn refused(error: io::Error, to: &Path) -> Error {
+/// Why there can be no `what` at `to`.
+pub(super) fn refused(error: io::Error, to: &Path, what: &str) -> Error {
     let error = match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Error::new(ErrorKind::Failed, "the backup would overwrite a file")
-                .help("name a path that does not exist")
-        }
+        io::ErrorKind::AlreadyExists => Error::new(
+            ErrorKind::Failed,
+            format!("the {what} would overwrite a file"),
+        )
+        .help("name a path that does not exist"),
         // Not the cache is missing, and so this is no `NotFound`.
         io::ErrorKind::NotFound => Error::new(
             ErrorKind::Failed,
-            "the folder for the backup does not exist",
+            format!("the folder for the {what} does not exist"),
         )
         .help("make it, or name another path"),
         _ => Error::from(error),

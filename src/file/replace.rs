@@ -22,6 +22,7 @@ use rustix::fs::OFlags;
 use super::copy::{copy_new, refused};
 use super::header::{Identity, open_regular};
 use super::lock::ExclusiveLock;
+use super::numbered::{next_numbered, numbered};
 use super::space;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -32,8 +33,10 @@ pub enum Backup {
     None,
     /// It stays under this name, which must be free.
     At(PathBuf),
-    /// It stays beside, as `<name>.backup-1` or the next free number.
+    /// It stays beside, as `<name>.backup-1` or with the number after the last one.
     Beside,
+    /// The same with another word than `backup`.
+    BesideAs(&'static str),
 }
 
 /// A replacement in progress. Dropped before its end, it leaves the old file and no trace.
@@ -113,7 +116,7 @@ impl Replacement {
             Err(_) if folder_of(path).is_dir() => return Ok(()),
             Err(_) => io::ErrorKind::NotFound,
         };
-        Err(refused(kind.into(), path))
+        Err(refused(kind.into(), path, "backup"))
     }
 
     /// Creates the stage, empty, open to nobody who could not open the original.
@@ -189,19 +192,32 @@ impl Replacement {
             Backup::None => Ok(None),
             Backup::At(path) => match self.link_to(&path)? {
                 Some(path) => Ok(Some(path)),
-                None => Err(refused(io::ErrorKind::AlreadyExists.into(), &path)),
+                None => Err(refused(
+                    io::ErrorKind::AlreadyExists.into(),
+                    &path,
+                    "backup",
+                )),
             },
-            Backup::Beside => {
-                let name = self.target.file_name().unwrap_or_default();
-                for number in 1..=u32::MAX {
-                    let mut name = name.to_owned();
-                    name.push(format!(".backup-{number}"));
-                    if let Some(path) = self.link_to(&self.folder.join(name))? {
-                        return Ok(Some(path));
-                    }
-                }
-                Err(Error::new(ErrorKind::Failed, "there are too many backups").at(&self.target))
+            Backup::Beside => self.keep_beside("backup"),
+            Backup::BesideAs(what) => self.keep_beside(what),
+        }
+    }
+
+    fn keep_beside(&self, what: &str) -> Result<Option<PathBuf>> {
+        // The run before linked it, and was killed before it came to the swap.
+        for (_, path) in numbered(&self.target, what)? {
+            if self.is_kept_at(&path)? {
+                return Ok(Some(path));
             }
+        }
+        let path = next_numbered(&self.target, what)?;
+        match self.link_to(&path)? {
+            Some(path) => Ok(Some(path)),
+            None => Err(refused(
+                io::ErrorKind::AlreadyExists.into(),
+                &path,
+                "backup",
+            )),
         }
     }
 
@@ -224,7 +240,7 @@ impl Replacement {
             {
                 copy_new(&self.target, path)?;
             }
-            Err(error) => return Err(refused(error, path)),
+            Err(error) => return Err(refused(error, path, "backup")),
         }
         sync_folder_of(path)?;
         Ok(Some(path.to_owned()))
