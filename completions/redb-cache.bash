@@ -34,6 +34,9 @@ _redb__cache() {
             redb__cache,inspect)
                 cmd="redb__cache__subcmd__inspect"
                 ;;
+            redb__cache,migrate)
+                cmd="redb__cache__subcmd__migrate"
+                ;;
             redb__cache,stats)
                 cmd="redb__cache__subcmd__stats"
                 ;;
@@ -47,7 +50,7 @@ _redb__cache() {
 
     case "${cmd}" in
         redb__cache)
-            opts="-q -v -h -V --cache --lock-timeout --format --color --quiet --verbose --help --version inspect stats health sweep clear compact export demo"
+            opts="-q -v -h -V --cache --lock-timeout --format --color --quiet --verbose --help --version inspect stats health sweep clear compact migrate export demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -282,6 +285,48 @@ _redb__cache() {
                     return 0
                     ;;
                 --largest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redb__cache__subcmd__migrate)
+            opts="-n -y -q -v -h --from-bincode --output --backup --no-backup --skip-bad --quarantine --rollback --dry-run --yes --cache --lock-timeout --format --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quarantine)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

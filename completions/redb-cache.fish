@@ -41,6 +41,7 @@ complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "health" -d 'C
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "sweep" -d 'Remove expired rows, and those over the limits, oldest access first'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "clear" -d 'Remove rows: of all tables that a rebuild brings back, or of those named'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "compact" -d 'Give unused space back to the file system'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "migrate" -d 'Bring a cache of any release of do-memory to the current layout'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "export" -d 'Write the rows as JSON Lines to standard output'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "demo" -d 'Build a small cache in a folder and walk through the verbs on it'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l limit -d 'Show this many keys at most; 0 shows all' -r
@@ -133,6 +134,25 @@ complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s n -l d
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s v -l verbose -d 'Say on stderr what is being done'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l output -d 'Write the migrated cache here and leave the original alone; the file must not exist yet' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l backup -d 'Keep the original here instead of beside the cache; with --rollback, put this one back' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l quarantine -d 'Where rows are set aside, as a cache of their own; <name>.quarantine-<number> beside the cache unless given' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l from-bincode -d 'Expect rows of do-memory 0.1.6 or earlier, and warn if there are none'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l no-backup -d 'Do not keep the original'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l skip-bad -d 'Set rows aside that cannot be read in any layout, instead of refusing'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l rollback -d 'Put the backup of the last migration back; the migrated cache is kept beside it as <name>.migrated-<number>'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s n -l dry-run -d 'Show what would be done, and write nothing'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s y -l yes -d 'Do not ask'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l cache -d 'The cache file' -r -F
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'

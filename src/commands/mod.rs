@@ -21,6 +21,7 @@ mod demo;
 mod export;
 mod health;
 mod inspect;
+mod migrate;
 mod staging;
 mod stats;
 mod sweep;
@@ -82,6 +83,7 @@ verbs! {
     Sweep => sweep,
     Clear => clear,
     Compact => compact,
+    Migrate => migrate,
     Export => export,
     Demo => demo,
 }

@@ -43,10 +43,18 @@ impl NewFile {
     /// # Errors
     /// [`ErrorKind::Failed`] when there is something at `to`, or no folder for it.
     pub fn create(to: &Path, what: &'static str, mode: u32) -> Result<(Self, File)> {
-        let refuse = |error| refused(error, to, what);
         if fs::symlink_metadata(to).is_ok() {
-            return Err(refuse(io::ErrorKind::AlreadyExists.into()));
+            return Err(refused(io::ErrorKind::AlreadyExists.into(), to, what));
         }
+        Self::draft(to, what, mode)
+    }
+
+    /// The same where a name that is taken is for [`NewFile::finish`] to refuse.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] when there is no folder for it.
+    pub fn draft(to: &Path, what: &'static str, mode: u32) -> Result<(Self, File)> {
+        let refuse = |error| refused(error, to, what);
         let mut name = OsString::from(".");
         name.push(to.file_name().unwrap_or_default());
         name.push(".redb-cache-part");
@@ -135,4 +143,37 @@ pub(super) fn refused(error: io::Error, to: &Path, what: &str) -> Error {
         _ => Error::from(error),
     };
     error.at(to)
+}
+
+/// Whether two files hold the same, byte by byte.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn same_bytes(a: &Path, b: &Path) -> Result<bool> {
+    let open = |path: &Path| File::open(path).map_err(|error| Error::from(error).at(path));
+    let (mut a, mut b) = (open(a)?, open(b)?);
+    if a.metadata()?.len() != b.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut of_a, mut of_b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    loop {
+        let (len_a, len_b) = (fill(&mut a, &mut of_a)?, fill(&mut b, &mut of_b)?);
+        if of_a.get(..len_a) != of_b.get(..len_b) {
+            return Ok(false);
+        }
+        if len_a == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+fn fill(from: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match from.read(rest)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
 }

@@ -28,7 +28,7 @@ mod verified;
 mod wait;
 mod waiting;
 
-pub use copy::{NewFile, copy_new};
+pub use copy::{NewFile, copy_new, same_bytes};
 pub use header::{FileFormat, Header, Identity};
 pub use holder::{Holder, Holding};
 pub use lock::{ExclusiveLock, create_for_writing, open_for_writing, open_stage};

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use super::copy::{copy_new, refused};
+use super::copy::{copy_new, refused, same_bytes};
 use super::header::{Identity, open_regular};
 use super::lock::ExclusiveLock;
 use super::numbered::{next_numbered, numbered};
@@ -117,6 +117,21 @@ impl Replacement {
             Err(_) => io::ErrorKind::NotFound,
         };
         Err(refused(kind.into(), path, "backup"))
+    }
+
+    /// Refuses, besides, a name that is taken by anything but the original itself, which a run that
+    /// was killed before the swap has kept there.
+    ///
+    /// # Errors
+    /// As [`Replacement::require_backup`].
+    pub fn require_new_backup(&self, backup: &Backup) -> Result<()> {
+        self.require_backup(backup)?;
+        match backup {
+            Backup::At(path) if path.exists() && !self.is_kept_at(path)? => {
+                Err(refused(io::ErrorKind::AlreadyExists.into(), path, "backup"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Creates the stage, empty, open to nobody who could not open the original.
@@ -247,9 +262,12 @@ impl Replacement {
     }
 
     /// Whether what has the name is the original, under another name than its own, which the new
-    /// file takes.
+    /// file takes. On another file system it is a copy.
     fn is_kept_at(&self, path: &Path) -> Result<bool> {
         let taken = fs::symlink_metadata(path).map_err(|error| at(error, path))?;
+        if taken.is_file() && taken.dev() != self.original.dev() {
+            return same_bytes(&self.target, path);
+        }
         Ok(Identity::of(&taken) == self.lock.identity() && !self.is_own_name(path))
     }
 

@@ -75,7 +75,7 @@ impl Drop for Bar {
     }
 }
 
-const TEMPLATE: &str = "{msg} {wide_bar} {percent:>3}%  {human_pos}/{human_len}  {eta}";
+const TEMPLATE: &str = "{msg} {wide_bar} {percent:>3}%  {human_pos}/{human_len}  {per_sec}  {eta}";
 
 #[cfg(test)]
 mod tests {

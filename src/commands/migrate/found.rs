@@ -1,0 +1,235 @@
+//! What a migration finds in the rows.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::cache::Table;
+use crate::cache::record::{Episode, Record};
+use crate::layout::{Certainty, Codec, Decoded, Layout};
+
+/// Rows or values that are told one by one; of the rest only the number is kept.
+const LISTED: usize = 100_000;
+/// Bytes of text in such a list.
+const LISTED_BYTES: usize = 16 << 20;
+/// Characters of a value that is told.
+const SHOWN: usize = 400;
+
+/// What became of the rows of one table.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Counts {
+    /// Written in the current layout.
+    pub(super) migrated: u64,
+    /// Left as they are.
+    pub(super) carried: u64,
+    /// Of no known layout.
+    pub(super) set_aside: u64,
+}
+
+impl Counts {
+    /// All of them.
+    pub(super) fn rows(self) -> u64 {
+        self.migrated
+            .saturating_add(self.carried)
+            .saturating_add(self.set_aside)
+    }
+
+    /// The sum of two.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            migrated: self.migrated.saturating_add(other.migrated),
+            carried: self.carried.saturating_add(other.carried),
+            set_aside: self.set_aside.saturating_add(other.set_aside),
+        }
+    }
+}
+
+/// How sure the parameters of steps are whose bytes carry no types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Parameters {
+    pub(super) exact: u64,
+    pub(super) inferred: u64,
+    pub(super) chosen: u64,
+    pub(super) unreadable: u64,
+}
+
+/// A value or a row whose reading is not certain.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Doubt {
+    /// The parameters of a step.
+    Parameters {
+        table: Table,
+        key: String,
+        /// Counted from 1.
+        step: usize,
+        certainty: Certainty,
+        /// JSON text, cut where it is long.
+        value: String,
+    },
+    /// A row that several layouts read, each differently.
+    Layout {
+        table: Table,
+        key: String,
+        taken: Layout,
+        also: Vec<Layout>,
+    },
+}
+
+/// A row that cannot be migrated.
+#[derive(Debug, Serialize)]
+pub(super) struct BadRow {
+    pub(super) table: Table,
+    pub(super) key: String,
+    pub(super) bytes: u64,
+    pub(super) why: String,
+}
+
+/// A list that does not grow without end.
+#[derive(Debug, Serialize)]
+pub(super) struct List<T> {
+    pub(super) listed: Vec<T>,
+    /// How many more there are.
+    pub(super) not_listed: u64,
+    #[serde(skip)]
+    bytes: usize,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) tables: BTreeMap<Table, Counts>,
+    pub(super) layouts: BTreeMap<Layout, u64>,
+    pub(super) parameters: Parameters,
+    pub(super) doubts: List<Doubt>,
+    pub(super) bad: List<BadRow>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self {
+            listed: Vec::new(),
+            not_listed: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl<T> List<T> {
+    /// How many there are.
+    pub(super) fn len(&self) -> u64 {
+        self.not_listed.saturating_add(self.listed.len() as u64)
+    }
+
+    fn add(&mut self, bytes: usize, item: impl FnOnce() -> T) {
+        if self.listed.len() < LISTED && self.bytes < LISTED_BYTES {
+            self.bytes = self.bytes.saturating_add(bytes);
+            self.listed.push(item());
+        } else {
+            self.not_listed = self.not_listed.saturating_add(1);
+        }
+    }
+}
+
+impl Found {
+    /// The rows of each codec.
+    pub(super) fn codecs(&self) -> BTreeMap<Codec, u64> {
+        let mut codecs = BTreeMap::new();
+        for (layout, rows) in &self.layouts {
+            *codecs.entry(layout.codec()).or_default() += rows;
+        }
+        codecs
+    }
+
+    /// Counts a row that was read.
+    pub(super) fn read(&mut self, table: Table, key: &str, decoded: &Decoded) {
+        let counts = self.tables.entry(table).or_default();
+        if decoded.layout == Layout::CURRENT {
+            counts.carried += 1;
+        } else {
+            counts.migrated += 1;
+        }
+        *self.layouts.entry(decoded.layout).or_default() += 1;
+        if !decoded.also.is_empty() {
+            self.doubts.add(key.len(), || Doubt::Layout {
+                table,
+                key: key.to_owned(),
+                taken: decoded.layout,
+                also: decoded.also.iter().map(|(layout, _)| *layout).collect(),
+            });
+        }
+        if let Record::Episode(episode) = &decoded.record {
+            self.read_parameters(key, episode, decoded);
+        }
+    }
+
+    fn read_parameters(&mut self, key: &str, episode: &Episode, decoded: &Decoded) {
+        let steps = episode.steps.iter().zip(&decoded.parameters);
+        for (step, (taken, parameters)) in (1..).zip(steps) {
+            let totals = &mut self.parameters;
+            match parameters.certainty {
+                Certainty::Exact => {
+                    totals.exact += 1;
+                    continue;
+                }
+                Certainty::Inferred => totals.inferred += 1,
+                Certainty::Chosen => totals.chosen += 1,
+                Certainty::Unreadable => totals.unreadable += 1,
+            }
+            let value = cut(&taken.parameters_json);
+            self.doubts
+                .add(key.len() + value.len(), || Doubt::Parameters {
+                    table: Table::Episodes,
+                    key: key.to_owned(),
+                    step,
+                    certainty: parameters.certainty,
+                    value: value.clone(),
+                });
+        }
+    }
+
+    /// Counts a row that cannot be read.
+    pub(super) fn bad(&mut self, table: Table, key: &str, bytes: usize, why: &str) {
+        self.tables.entry(table).or_default().set_aside += 1;
+        self.bad.add(key.len() + why.len(), || BadRow {
+            table,
+            key: key.to_owned(),
+            bytes: bytes as u64,
+            why: why.to_owned(),
+        });
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_stops_growing_and_goes_on_counting() {
+        let mut list = List::default();
+        for n in 0..LISTED + 5 {
+            list.add(1, || n);
+        }
+        assert_eq!((list.listed.len(), list.not_listed), (LISTED, 5));
+        assert_eq!(list.len(), LISTED as u64 + 5);
+        let mut list = List::default();
+        for n in 0..10 {
+            list.add(LISTED_BYTES / 2, || n);
+        }
+        assert_eq!((list.listed.len(), list.not_listed), (2, 8));
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        assert_eq!(cut("{}"), "{}");
+        let long = "é".repeat(SHOWN + 1);
+        assert_eq!(cut(&long), "é".repeat(SHOWN) + "…");
+    }
+}

@@ -1,0 +1,78 @@
+//! What becomes of each row.
+
+use super::found::Found;
+use super::source::{Row, Source};
+use super::steps::Steps;
+use crate::cache::Table;
+use crate::cache::record::Record;
+use crate::error::Result;
+use crate::layout::{Layout, Survey};
+
+/// What becomes of a row.
+pub(super) enum Fate {
+    /// It is of the current layout.
+    Carry,
+    /// This takes its place.
+    Write(Record),
+    /// It cannot be migrated.
+    SetAside,
+}
+
+/// Decides, and keeps account of it.
+pub(super) struct Judge {
+    survey: Survey,
+    pub(super) found: Found,
+    /// Bytes of keys and of values before compression, of the tables of records.
+    pub(super) bytes: u64,
+}
+
+impl Judge {
+    /// Lets the rows of the whole file tell about each other.
+    ///
+    /// # Errors
+    /// Those of reading, and when it is interrupted.
+    pub(super) fn learn(source: &Source<'_>, mut steps: Steps<'_>) -> Result<Self> {
+        steps.set_total(source.records());
+        let mut survey = Survey::new(source.origin);
+        let mut bytes = 0u64;
+        for table in source.record_tables() {
+            source.rows(table, &mut |key, row| {
+                if let Ok(plain) = &row.plain {
+                    survey.add(table, plain);
+                    bytes = bytes.saturating_add((key.len() + plain.len()) as u64);
+                }
+                steps.tick()
+            })?;
+        }
+        Ok(Self {
+            survey,
+            found: Found::default(),
+            bytes,
+        })
+    }
+
+    /// Decides about one row.
+    pub(super) fn row(&mut self, table: Table, key: &str, row: &Row<'_>) -> Fate {
+        let read = match &row.plain {
+            Ok(plain) => self
+                .survey
+                .decode(table, plain)
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Err(why) => {
+                self.found.bad(table, key, row.stored.len(), &why);
+                Fate::SetAside
+            }
+            Ok(decoded) => {
+                self.found.read(table, key, &decoded);
+                if decoded.layout == Layout::CURRENT {
+                    Fate::Carry
+                } else {
+                    Fate::Write(decoded.record)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The cache that is migrated, of whichever era.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use crate::cache::compression::Dictionaries;
+use crate::cache::{Codec, Entry, Table, View, rewrite, schema};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::{FileFormat, Snapshot, TableInfo, Value, ValueKind, ValueRef};
+use crate::layout::Origin;
+
+/// A snapshot that is known to be of a cache that this release can migrate.
+pub(super) struct Source<'s> {
+    pub(super) snapshot: &'s Snapshot,
+    pub(super) origin: Origin,
+    pub(super) tables: Vec<TableInfo>,
+    /// What our engine has recorded about rows, where it ever had the cache.
+    recorded: Option<(View, Dictionaries)>,
+}
+
+/// A row of a table of records.
+pub(super) struct Row<'a> {
+    /// Its bytes as they are in the file.
+    pub(super) stored: &'a [u8],
+    /// Its bytes before compression, where they can be had.
+    pub(super) plain: Result<Cow<'a, [u8]>>,
+    pub(super) entry: Option<Entry>,
+}
+
+impl<'s> Source<'s> {
+    /// # Errors
+    /// [`ErrorKind::UnknownLayout`] for what is no cache, or a newer one.
+    pub(super) fn of(snapshot: &'s Snapshot) -> Result<Self> {
+        let tables = snapshot.tables()?;
+        require_types(&tables)?;
+        let version = snapshot.get(Table::SchemaVersion.name(), schema::VERSION_KEY)?;
+        let schema = match version {
+            Some(Value::U64(version)) => Some(version),
+            _ => None,
+        };
+        let view = snapshot.begin_read()?.map(View::new);
+        match &view {
+            Some(view) => schema::check_migratable(view.transaction())?,
+            None => {
+                schema::check_migratable_v2(tables.iter().map(|table| table.name.as_str()), schema)?
+            }
+        }
+        Ok(Self {
+            snapshot,
+            origin: Origin {
+                format: snapshot.format(),
+                schema,
+            },
+            recorded: recorded(view, &tables)?,
+            tables,
+        })
+    }
+
+    /// Whether the file says of itself that there is nothing to do.
+    pub(super) fn claims_to_be_current(&self) -> bool {
+        let version = self.origin.schema;
+        let untouched = version.is_none() && self.tables.is_empty();
+        self.origin.format == FileFormat::V3
+            && (version == Some(schema::SCHEMA_VERSION) || untouched)
+    }
+
+    /// Whether our engine has tables of its own in it.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded.is_some()
+    }
+
+    /// The tables of records that there are, in the order of their numbers.
+    pub(super) fn record_tables(&self) -> BTreeSet<Table> {
+        let known = |table: &TableInfo| Table::from_name(&table.name);
+        let tables = self.tables.iter().filter_map(known);
+        tables.filter(|table| table.holds_records()).collect()
+    }
+
+    /// The tables that are carried as they are: do-memory's that hold no records, and users'.
+    pub(super) fn carried_tables(&self) -> impl Iterator<Item = &TableInfo> {
+        self.tables.iter().filter(|table| {
+            let records = Table::from_name(&table.name).is_some_and(Table::holds_records);
+            !records && !rewrite::is_own(&table.name)
+        })
+    }
+
+    /// Rows of all tables of records.
+    pub(super) fn records(&self) -> u64 {
+        let records =
+            |table: &&TableInfo| Table::from_name(&table.name).is_some_and(Table::holds_records);
+        let tables = self.tables.iter().filter(records);
+        tables.map(|table| table.rows).sum()
+    }
+
+    /// Visits each row of a table of records, in the order of the keys.
+    ///
+    /// # Errors
+    /// Those of reading and of `visit`.
+    pub(super) fn rows(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&str, Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.snapshot.scan(table.name(), None, &mut |key, value| {
+            if let ValueRef::Bytes(stored) = value {
+                visit(key, self.row(table, key, stored)?)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    fn row<'a>(&self, table: Table, key: &str, stored: &'a [u8]) -> Result<Row<'a>> {
+        let mut row = Row {
+            stored,
+            plain: Ok(Cow::Borrowed(stored)),
+            entry: None,
+        };
+        let Some((view, dictionaries)) = &self.recorded else {
+            return Ok(row);
+        };
+        row.entry = view
+            .entry(table, key)?
+            .filter(|entry| entry.describes(stored));
+        if let Some(entry) = row.entry.filter(|entry| entry.codec != Codec::Plain) {
+            let raw = dictionaries.inflate(entry.codec, stored, entry.raw_len);
+            row.plain = raw.map(Cow::Owned);
+        }
+        Ok(row)
+    }
+}
+
+fn recorded(view: Option<View>, tables: &[TableInfo]) -> Result<Option<(View, Dictionaries)>> {
+    let Some(view) = view else {
+        return Ok(None);
+    };
+    let own = tables.iter().any(|table| rewrite::is_own(&table.name));
+    if !own && !schema::is_prepared(view.transaction())? {
+        return Ok(None);
+    }
+    let dictionaries = Dictionaries::load(view.transaction(), 0)?;
+    Ok(Some((view, dictionaries)))
+}
+
+/// Refuses tables that have a name of do-memory's and values of another type.
+fn require_types(tables: &[TableInfo]) -> Result<()> {
+    for info in tables {
+        let Some(table) = Table::from_name(&info.name) else {
+            continue;
+        };
+        let kind = match table {
+            Table::SchemaVersion => ValueKind::U64,
+            Table::EpisodeRevisions => ValueKind::I64,
+            Table::RecommendationEpisodeIndex => ValueKind::Text,
+            _ => ValueKind::Bytes,
+        };
+        if info.kind != kind {
+            return Err(Error::new(
+                ErrorKind::UnknownLayout,
+                format!("the table {table} has another type than do-memory gives it"),
+            )
+            .help("name the cache's own file with --cache"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! How far a long work has come, and whether to stop it.
+
+use super::super::Context;
+use crate::error::Result;
+use crate::ui::{Cancel, Progress};
+
+/// Rows between two looks.
+const STEP: u64 = 256;
+
+/// Counts rows.
+pub(super) struct Steps<'a> {
+    cancel: &'a Cancel,
+    bar: Progress,
+    since: u64,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn new(context: &'a Context<'_>, label: &str) -> Self {
+        Self {
+            cancel: &context.cancel,
+            bar: context.ui.progress(label),
+            since: 0,
+        }
+    }
+
+    pub(super) fn set_total(&self, rows: u64) {
+        self.bar.set_total(rows);
+    }
+
+    /// One more row.
+    ///
+    /// # Errors
+    /// When the work is interrupted.
+    pub(super) fn tick(&mut self) -> Result<()> {
+        self.since += 1;
+        if self.since == STEP {
+            self.since = 0;
+            self.bar.advance(STEP);
+            self.cancel.check()?;
+        }
+        Ok(())
+    }
+}

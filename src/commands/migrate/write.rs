@@ -1,0 +1,138 @@
+//! Building the migrated cache, verifying it, and putting it where it belongs.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::super::{Context, staging};
+use super::build::{Built, Site};
+use super::quarantine::Quarantine;
+use super::report::{MigrateReport, Outcome};
+use super::{Args, text, thorough};
+use crate::cache::Table;
+use crate::cache::rewrite::Contents;
+use crate::cache::schema::{self, Standing};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::{self, Backup, NewFile, Replacement};
+
+/// Puts the migrated cache in the place of the original.
+///
+/// # Errors
+/// Those of [`run`](super::run).
+pub(super) fn in_place(args: &Args, context: &Context<'_>) -> Result<MigrateReport> {
+    if args.no_backup {
+        let question = format!("Migrate {} without a backup?", context.cache.display());
+        context.confirm(&question, args.yes)?;
+    }
+    let replacement = Replacement::begin(&context.cache, context.lock_timeout)?;
+    let backup = match &args.backup {
+        Some(path) => Backup::At(path.clone()),
+        None if args.no_backup => Backup::None,
+        None => Backup::Beside,
+    };
+    replacement.require_new_backup(&backup)?;
+    let mut quarantine = quarantine(args, context, replacement.target())?;
+    let stage = replacement.create_stage()?;
+    let mut site = Site {
+        context,
+        stage: &stage,
+        require_space: &|bytes| replacement.require_space(bytes),
+        locked: Some(replacement.target()),
+        quarantine: quarantine.as_mut(),
+    };
+    let options = thorough(context)?;
+    let built = file::read(replacement.target(), &options, |snapshot| {
+        site.build(snapshot)
+    })?;
+    let mut report = verified(built, replacement.stage_path())?;
+    if report.outcome == Outcome::Migrated {
+        context.cancel.check()?;
+        report.quarantine = set_aside(quarantine, &report)?;
+        report.backup = replacement.finish(backup)?.map(|path| text(&path));
+    }
+    Ok(report)
+}
+
+/// Writes the migrated cache to a path of its own.
+///
+/// # Errors
+/// Those of [`run`](super::run).
+pub(super) fn to_output(
+    args: &Args,
+    context: &Context<'_>,
+    output: &Path,
+) -> Result<MigrateReport> {
+    let mode = fs::metadata(&context.cache)?.mode();
+    let (new, stage) = NewFile::create(output, "output", mode)?;
+    let mut quarantine = quarantine(args, context, output)?;
+    let mut site = Site {
+        context,
+        stage: &stage,
+        require_space: &|bytes| new.require_space(bytes),
+        locked: None,
+        quarantine: quarantine.as_mut(),
+    };
+    let built = file::stream(&context.cache, &thorough(context)?, |snapshot| {
+        site.build(snapshot)
+    })?;
+    let mut report = verified(built, new.path())?;
+    if report.outcome == Outcome::Migrated {
+        context.cancel.check()?;
+        report.quarantine = set_aside(quarantine, &report)?;
+        new.finish()?;
+        report.output = Some(text(output));
+    }
+    Ok(report)
+}
+
+fn quarantine(args: &Args, context: &Context<'_>, result: &Path) -> Result<Option<Quarantine>> {
+    if !args.skip_bad {
+        return Ok(None);
+    }
+    let path = args.quarantine.as_deref();
+    Quarantine::new(path, result, &context.cache).map(Some)
+}
+
+fn set_aside(quarantine: Option<Quarantine>, report: &MigrateReport) -> Result<Option<String>> {
+    let Some(quarantine) = quarantine else {
+        return Ok(None);
+    };
+    let path = quarantine.finish(report.bad_rows.len())?;
+    Ok(path.map(|path| text(&path)))
+}
+
+/// What is told of the work, once all of the stage has been read back. The report of a stage that
+/// could not be written is a refusal.
+fn verified(built: Built, stage: &Path) -> Result<MigrateReport> {
+    let mut report = built.report;
+    match built.contents {
+        Some(contents) => {
+            verify(stage, contents)?;
+            report.to.bytes = Some(fs::metadata(stage)?.len());
+            report.outcome = Outcome::Migrated;
+        }
+        None => report.outcome = Outcome::Refused,
+    }
+    Ok(report)
+}
+
+/// Compares the stage with what was read and written. Its version is told by the schema.
+fn verify(stage: &Path, mut expected: Contents) -> Result<()> {
+    let mut found = staging::contents(stage)?;
+    for contents in [&mut found, &mut expected] {
+        contents.remove(Table::SchemaVersion.name());
+    }
+    let current = file::read(stage, &staging::quiet(), |snapshot| {
+        let txn = snapshot.begin_read()?;
+        let standing = txn.map(|txn| schema::check(&txn)).transpose()?;
+        Ok(standing == Some(Standing::Current))
+    })?;
+    if current && found == expected {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Failed,
+        "the migrated copy does not hold what was read from the cache",
+    )
+    .help("the cache is unchanged; run: redb-cache health --deep"))
+}
