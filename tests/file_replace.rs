@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Other, copy_of, given, stay};
+use common::{Other, copy_of, given, names, stay};
 use redb_cache::ErrorKind;
 use redb_cache::file::{Backup, Replacement, space};
 
@@ -22,15 +22,6 @@ fn staged(path: &Path, content: &str) -> Replacement {
     drop(replacement.create_stage().unwrap());
     fs::write(replacement.stage_path(), content).unwrap();
     replacement
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]

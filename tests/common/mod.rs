@@ -91,11 +91,20 @@ impl Fixture {
     /// JSON object a line, with the truth about the tables of records.
     pub fn check_truth(&self, export: &[u8]) {
         let tables = Table::ALL.into_iter().filter(|table| table.holds_records());
+        let names = tables.map(Table::name).collect::<Vec<_>>().join(",");
+        self.check_truth_with(export, &["--tables", &names]);
+    }
+
+    /// The same about every table, where so many values of `parameters` may differ.
+    pub fn check_whole_truth(&self, export: &[u8], differ: u64) {
+        self.check_truth_with(export, &["--allow-differ", &differ.to_string()]);
+    }
+
+    fn check_truth_with(&self, export: &[u8], args: &[&str]) {
         let mut tool = Command::new("python3")
             .arg(self.folder.join("../../tools/check-truth"))
             .arg(self.folder.join("truth.json"))
-            .arg("--tables")
-            .arg(tables.map(Table::name).collect::<Vec<_>>().join(","))
+            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -221,4 +230,14 @@ pub fn stay() -> ! {
     loop {
         std::thread::park();
     }
+}
+
+/// The names in a folder, sorted.
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Seek;
 
-use redb::{TableHandle, WriteTransaction};
+use redb::{Database, TableHandle, WriteTransaction};
 
 use super::super::access::PAGE_CACHE;
 use super::super::{Context, staging};
@@ -54,10 +54,11 @@ impl Site<'_> {
         self.make_room(&source, &judge, in_copy)?;
         self.begin_stage(in_copy)?;
         let mut db = file::open_stage(self.stage.try_clone()?, PAGE_CACHE)?;
-        let txn = db.begin_write()?;
         if in_copy {
-            drop_rewritten(&txn)?;
+            drop_rewritten(&db)?;
+            staging::squeeze(self.context, &mut db)?;
         }
+        let txn = db.begin_write()?;
         let mut writer = Writer {
             source: &source,
             judge,
@@ -132,13 +133,15 @@ impl Site<'_> {
 }
 
 /// What is written anew goes from a copy of the whole file.
-fn drop_rewritten(txn: &WriteTransaction) -> Result<()> {
+fn drop_rewritten(db: &Database) -> Result<()> {
+    let txn = db.begin_write()?;
     for table in txn.list_tables()? {
         let records = Table::from_name(table.name()).is_some_and(Table::holds_records);
         if records || rewrite::is_own(table.name()) {
             txn.delete_table(table)?;
         }
     }
+    txn.commit()?;
     Ok(())
 }
 
