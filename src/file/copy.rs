@@ -75,6 +75,17 @@ impl NewFile {
         Ok((Self { part, to, what }, file))
     }
 
+    /// Refuses to begin where there is no folder for the `what` at `to`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`].
+    pub fn require_folder(to: &Path, what: &str) -> Result<()> {
+        if folder_of(to).is_dir() {
+            return Ok(());
+        }
+        Err(refused(io::ErrorKind::NotFound.into(), to, what))
+    }
+
     /// Where it is until it is whole.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -11,7 +11,7 @@ use super::judge::{Fate, Judge};
 use super::quarantine::Quarantine;
 use super::report::MigrateReport;
 use super::source::{Row, Source};
-use super::steps::Steps;
+use super::steps::{Parts, Steps};
 use crate::cache::ledger::Ledger;
 use crate::cache::rewrite::{self, Contents, Digest};
 use crate::cache::{Codec, Entry, Loader, Table, entry, schema};
@@ -49,7 +49,9 @@ impl Site<'_> {
         if let Some(quarantine) = &mut self.quarantine {
             quarantine.begin(source.origin.schema);
         }
+        let mut parts = Parts::begin(self.context);
         let judge = Judge::learn(&source, Steps::new(self.context, "surveying"))?;
+        parts.done("surveyed");
         let in_copy = !rewrite::can_rewrite(&source.tables);
         self.make_room(&source, &judge, in_copy)?;
         self.begin_stage(in_copy)?;
@@ -78,7 +80,9 @@ impl Site<'_> {
         };
         if built.contents.is_some() {
             txn.commit()?;
+            parts.done("written");
             staging::squeeze(self.context, &mut db)?;
+            parts.done("squeezed");
         } else {
             txn.abort()?;
         }

@@ -17,6 +17,8 @@ use crate::cache::{Table, View, rewrite};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Header, NewFile};
 
+/// What it is, in errors.
+const WHAT: &str = "quarantine file";
 /// The word in the names that are given.
 const NAME: &str = "quarantine";
 
@@ -46,6 +48,7 @@ impl Quarantine {
         let mode = fs::metadata(original)?.mode();
         let (to, earlier) = match path {
             Some(path) => {
+                NewFile::require_folder(path, WHAT)?;
                 let taken = fs::symlink_metadata(path).is_ok();
                 if taken && Header::read(path).is_err() {
                     return Err(taken_by_another(path));
@@ -89,7 +92,7 @@ impl Quarantine {
     }
 
     fn create(&self) -> Result<Open> {
-        let (draft, file) = NewFile::draft(&self.to, "quarantine file", self.mode)?;
+        let (draft, file) = NewFile::draft(&self.to, WHAT, self.mode)?;
         let db = file::open_stage(file, PAGE_CACHE)?;
         let txn = db.begin_write()?;
         if let Some(version) = self.schema {
@@ -142,7 +145,7 @@ fn contents(path: &Path) -> Result<rewrite::Contents> {
 fn taken_by_another(path: &Path) -> Error {
     Error::new(
         ErrorKind::Failed,
-        "the quarantine file would overwrite a file",
+        format!("the {WHAT} would overwrite a file"),
     )
     .at(path)
     .help("name a path that does not exist")

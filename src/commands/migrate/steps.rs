@@ -1,5 +1,7 @@
 //! How far a long work has come, and whether to stop it.
 
+use std::time::Instant;
+
 use super::super::Context;
 use crate::error::Result;
 use crate::ui::{Cancel, Progress};
@@ -39,5 +41,27 @@ impl<'a> Steps<'a> {
             self.cancel.check()?;
         }
         Ok(())
+    }
+}
+
+/// Says for `--verbose` how long each part of the work took.
+pub(super) struct Parts<'a> {
+    context: &'a Context<'a>,
+    since: Instant,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn begin(context: &'a Context<'_>) -> Self {
+        Self {
+            context,
+            since: Instant::now(),
+        }
+    }
+
+    /// `what` is done, and the next part begins.
+    pub(super) fn done(&mut self, what: &str) {
+        let millis = self.since.elapsed().as_millis();
+        self.context.ui.detail(format!("{what} in {millis} ms"));
+        self.since = Instant::now();
     }
 }

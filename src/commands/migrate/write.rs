@@ -8,6 +8,7 @@ use super::super::{Context, staging};
 use super::build::{Built, Site};
 use super::quarantine::Quarantine;
 use super::report::{MigrateReport, Outcome};
+use super::steps::Parts;
 use super::{Args, text, thorough};
 use crate::cache::Table;
 use crate::cache::rewrite::Contents;
@@ -44,7 +45,7 @@ pub(super) fn in_place(args: &Args, context: &Context<'_>) -> Result<MigrateRepo
     let built = file::read(replacement.target(), &options, |snapshot| {
         site.build(snapshot)
     })?;
-    let mut report = verified(built, replacement.stage_path())?;
+    let mut report = verified(context, built, replacement.stage_path())?;
     if report.outcome == Outcome::Migrated {
         context.cancel.check()?;
         report.quarantine = set_aside(quarantine, &report)?;
@@ -75,7 +76,7 @@ pub(super) fn to_output(
     let built = file::stream(&context.cache, &thorough(context)?, |snapshot| {
         site.build(snapshot)
     })?;
-    let mut report = verified(built, new.path())?;
+    let mut report = verified(context, built, new.path())?;
     if report.outcome == Outcome::Migrated {
         context.cancel.check()?;
         report.quarantine = set_aside(quarantine, &report)?;
@@ -103,11 +104,13 @@ fn set_aside(quarantine: Option<Quarantine>, report: &MigrateReport) -> Result<O
 
 /// What is told of the work, once all of the stage has been read back. The report of a stage that
 /// could not be written is a refusal.
-fn verified(built: Built, stage: &Path) -> Result<MigrateReport> {
+fn verified(context: &Context<'_>, built: Built, stage: &Path) -> Result<MigrateReport> {
     let mut report = built.report;
     match built.contents {
         Some(contents) => {
+            let mut parts = Parts::begin(context);
             verify(stage, contents)?;
+            parts.done("verified");
             report.to.bytes = Some(fs::metadata(stage)?.len());
             report.outcome = Outcome::Migrated;
         }
