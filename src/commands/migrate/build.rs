@@ -81,7 +81,9 @@ impl Site<'_> {
         if built.contents.is_some() {
             txn.commit()?;
             parts.done("written");
-            staging::squeeze(self.context, &mut db)?;
+            // Rows that were written in their order lie densely: there is nothing for a second
+            // round, which would look at every page again.
+            db.compact()?;
             parts.done("squeezed");
         } else {
             txn.abort()?;
