@@ -304,3 +304,58 @@ fn a_rollback_that_was_killed_before_the_swap_succeeds_when_run_again() {
     let all = ["cache.redb", "cache.redb.backup-1", "cache.redb.migrated-1"];
     assert_eq!(names(dir.path()), all);
 }
+
+#[test]
+fn a_damaged_file_of_format_v2_is_never_taken_for_a_whole_one() {
+    let (dir, path) = copy_of("0.1.6");
+    let whole = std::fs::read(&path).unwrap();
+    let output = dir.path().join("new.redb");
+    let args = [
+        "migrate",
+        "--skip-bad",
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    let migrate = || {
+        let done = run(&path, &args);
+        let rows = output.exists().then(|| run(&output, &["export"]).stdout);
+        let _ = std::fs::remove_file(&output);
+        (done.status.code().unwrap(), rows)
+    };
+    let (code, rows) = migrate();
+    assert!([0, 3].contains(&code));
+    for part in 1..10 {
+        let mut damaged = whole.clone();
+        let at = whole.len() * part / 10;
+        for byte in &mut damaged[at..at + 5_000] {
+            *byte ^= 0x55;
+        }
+        std::fs::write(&path, &damaged).unwrap();
+        let now = migrate();
+        let untouched = now.0 == code && without_times(&now.1) == without_times(&rows);
+        assert!(now.0 == 13 || untouched, "{part}: {}", now.0);
+        assert!(std::fs::read(&path).unwrap() == damaged);
+    }
+}
+
+/// An export without the patterns, which get the time of the migration.
+fn without_times(rows: &Option<Vec<u8>>) -> Vec<String> {
+    let text = String::from_utf8(rows.clone().unwrap_or_default()).unwrap();
+    let lines = text.lines().filter(|line| !line.contains("\"patterns\""));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_truncated_file_and_an_empty_one_are_refused_and_left_alone() {
+    for release in ["0.1.6", "0.1.34"] {
+        let (dir, path) = copy_of(release);
+        let whole = std::fs::read(&path).unwrap();
+        for part in 0..8 {
+            std::fs::write(&path, &whole[..whole.len() * part / 8]).unwrap();
+            let before = state(&path);
+            refusal(&path, &["migrate"], 13);
+            assert!(state(&path) == before);
+        }
+        assert_eq!(names(dir.path()), ["cache.redb"]);
+    }
+}
