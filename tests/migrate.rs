@@ -529,7 +529,7 @@ fn a_cache_without_rows_becomes_current() {
 }
 
 #[test]
-fn what_is_not_certain_is_said_on_demand_and_colours_nothing() {
+fn each_row_that_cannot_be_migrated_is_named_on_demand() {
     let (_dir, path) = copy_of("0.1.34");
     put(&path, "patterns", "broken", b"no pattern");
     let output = program(&path, &["migrate", "--verbose"]).output().unwrap();

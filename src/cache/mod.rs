@@ -6,6 +6,7 @@ mod bulk;
 mod clock;
 pub mod compression;
 mod config;
+pub mod contents;
 mod counters;
 mod engine;
 pub mod entry;

@@ -1,10 +1,9 @@
 //! Writing a cache anew, row by row: a dense file, with the compression asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
-use xxhash_rust::xxh3::Xxh3Default;
 
 use super::compression::{self, Dictionaries};
 use super::entry::{self, Codec, DICTIONARIES, Entry, OWN_TABLES};
@@ -26,10 +25,6 @@ pub enum Recompress {
     /// Rows are compressed at that level, with a newly trained dictionary.
     Level(u8),
 }
-
-/// Rows and a digest over their keys and inflated values, for each table whose rows can be read;
-/// for another table its rows and stored bytes. Two caches with equal contents hold the same.
-pub type Contents = BTreeMap<String, (u64, u128)>;
 
 /// Whether every table is of a kind that can be written anew row by row.
 #[must_use]
@@ -291,101 +286,4 @@ fn copy_dictionaries(view: &View, txn: &WriteTransaction, needed: &BTreeSet<u32>
 #[must_use]
 pub fn is_own(table: &str) -> bool {
     OWN_TABLES.contains(&table)
-}
-
-/// Reads everything once and sums it up, to compare two caches.
-///
-/// # Errors
-/// When a row cannot be read or inflated.
-pub fn contents(snapshot: &Snapshot, view: &View) -> Result<Contents> {
-    let dictionaries = Dictionaries::load(view.transaction(), 0)?;
-    let mut contents = Contents::new();
-    for table in snapshot.tables()? {
-        if is_own(&table.name) {
-            continue;
-        }
-        let records = Table::from_name(&table.name).filter(|table| table.holds_records());
-        let content = match records {
-            Some(of) if table.kind == ValueKind::Bytes => {
-                record_content(snapshot, view, &dictionaries, of)?
-            }
-            _ => content(snapshot, &table)?,
-        };
-        contents.insert(table.name, content);
-    }
-    Ok(contents)
-}
-
-/// The [`Contents`] of one table that holds no records.
-///
-/// # Errors
-/// When a row cannot be read.
-pub fn content(snapshot: &Snapshot, table: &TableInfo) -> Result<(u64, u128)> {
-    if matches!(table.kind, ValueKind::Multimap | ValueKind::Other) {
-        let bytes = snapshot.measure(&table.name)?.stored_bytes;
-        return Ok((table.rows, u128::from(bytes)));
-    }
-    let mut digest = Digest::default();
-    snapshot.scan(&table.name, None, &mut |key, value| {
-        digest.add(key, value);
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(digest.finish())
-}
-
-fn record_content(
-    snapshot: &Snapshot,
-    view: &View,
-    dictionaries: &Dictionaries,
-    table: Table,
-) -> Result<(u64, u128)> {
-    let mut digest = Digest::default();
-    snapshot.scan(table.name(), None, &mut |key, value| {
-        let ValueRef::Bytes(stored) = value else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        let recorded = view.entry(table, key)?;
-        match recorded.filter(|entry| entry.describes(stored)) {
-            Some(entry) if entry.codec != Codec::Plain => {
-                let raw = dictionaries.inflate(entry.codec, stored, entry.raw_len)?;
-                digest.add(key, ValueRef::Bytes(&raw));
-            }
-            _ => digest.add(key, value),
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(digest.finish())
-}
-
-/// Sums up the rows of one table, in the order of their keys.
-#[derive(Default)]
-pub struct Digest {
-    hasher: Xxh3Default,
-    rows: u64,
-}
-
-impl Digest {
-    /// Adds a row.
-    pub fn add(&mut self, key: &str, value: ValueRef<'_>) {
-        self.rows = self.rows.saturating_add(1);
-        self.field(key.as_bytes());
-        match value {
-            ValueRef::Bytes(bytes) => self.field(bytes),
-            ValueRef::Text(text) => self.field(text.as_bytes()),
-            ValueRef::U64(number) => self.hasher.update(&number.to_le_bytes()),
-            ValueRef::I64(number) => self.hasher.update(&number.to_le_bytes()),
-        }
-    }
-
-    /// How many rows there were, and their digest.
-    #[must_use]
-    pub fn finish(self) -> (u64, u128) {
-        (self.rows, self.hasher.digest128())
-    }
-
-    /// With its length before it, so that no two sequences of fields read alike.
-    fn field(&mut self, bytes: &[u8]) {
-        self.hasher.update(&(bytes.len() as u64).to_le_bytes());
-        self.hasher.update(bytes);
-    }
 }

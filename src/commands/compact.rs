@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::access::{self, PAGE_CACHE, Space};
 use super::values::{Limit, Recompress};
 use super::{Context, Report, staging};
-use crate::cache::rewrite::{self, Contents};
+use crate::cache::contents::{self, Contents};
+use crate::cache::rewrite;
 use crate::cache::{View, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Backup, Replacement};
@@ -169,7 +170,7 @@ fn build(
         } else {
             copy_and_squeeze(args, context, replacement, stage.try_clone()?)?;
         }
-        rewrite::contents(snapshot, &view)
+        contents::of(snapshot, &view)
     })
 }
 

@@ -7,7 +7,7 @@ use redb::Database;
 
 use super::Context;
 use crate::cache::View;
-use crate::cache::rewrite::{self, Contents};
+use crate::cache::contents::{self, Contents};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, ReadOptions};
 
@@ -50,6 +50,6 @@ pub fn contents(stage: &Path) -> Result<Contents> {
         let txn = snapshot
             .begin_read()?
             .ok_or_else(|| Error::new(ErrorKind::Failed, "the copy has an old file format"))?;
-        rewrite::contents(snapshot, &View::new(txn))
+        contents::of(snapshot, &View::new(txn))
     })
 }

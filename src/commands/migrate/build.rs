@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Seek;
+use std::path::Path;
 
 use redb::{Database, TableHandle, WriteTransaction};
 
@@ -12,8 +13,9 @@ use super::quarantine::Quarantine;
 use super::report::MigrateReport;
 use super::source::{Row, Source};
 use super::steps::{Parts, Steps};
+use crate::cache::contents::{self, Contents, Digest};
 use crate::cache::ledger::Ledger;
-use crate::cache::rewrite::{self, Contents, Digest};
+use crate::cache::rewrite;
 use crate::cache::{Codec, Entry, Loader, Table, entry, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Snapshot, ValueRef};
@@ -26,7 +28,7 @@ pub(super) struct Site<'a> {
     /// Refuses to begin without that many bytes of room.
     pub(super) require_space: &'a dyn Fn(u64) -> Result<()>,
     /// The original, where a copy of the whole file is the same cache: nobody else can write it.
-    pub(super) locked: Option<&'a std::path::Path>,
+    pub(super) locked: Option<&'a Path>,
     /// Where rows go that cannot be migrated; without it, one of them ends the writing.
     pub(super) quarantine: Option<&'a mut Quarantine>,
 }
@@ -60,9 +62,29 @@ impl Site<'_> {
             drop_rewritten(&db)?;
             staging::squeeze(self.context, &mut db)?;
         }
+        let built = self.fill(&db, &source, judge, in_copy)?;
+        parts.done("written");
+        if built.contents.is_some() {
+            // Rows that were written in their order lie densely: there is nothing for a second
+            // round, which would look at every page again.
+            db.compact()?;
+            parts.done("squeezed");
+        }
+        db.close()?;
+        Ok(built)
+    }
+
+    /// Writes every table, in one transaction. redb keeps at most its page cache of it in memory.
+    fn fill(
+        &mut self,
+        db: &Database,
+        source: &Source<'_>,
+        judge: Judge,
+        in_copy: bool,
+    ) -> Result<Built> {
         let txn = db.begin_write()?;
         let mut writer = Writer {
-            source: &source,
+            source,
             judge,
             txn: &txn,
             steps: Steps::new(self.context, "migrating"),
@@ -74,21 +96,15 @@ impl Site<'_> {
         let built = Built {
             report: MigrateReport {
                 inflated: writer.inflated,
-                ..MigrateReport::new(&source, writer.judge.found)
+                ..MigrateReport::new(source, writer.judge.found)
             },
             contents: writer.contents,
         };
         if built.contents.is_some() {
             txn.commit()?;
-            parts.done("written");
-            // Rows that were written in their order lie densely: there is nothing for a second
-            // round, which would look at every page again.
-            db.compact()?;
-            parts.done("squeezed");
         } else {
             txn.abort()?;
         }
-        db.close()?;
         Ok(built)
     }
 
@@ -177,7 +193,7 @@ impl Writer<'_, '_> {
         }
         for table in self.source.carried_tables() {
             let content = if in_copy {
-                rewrite::content(self.source.snapshot, table)?
+                contents::of_table(self.source.snapshot, table)?
             } else {
                 self.carry(table)?
             };

@@ -11,9 +11,10 @@ use redb::{Database, WriteTransaction};
 
 use super::super::access::PAGE_CACHE;
 use super::super::staging;
+use crate::cache::contents::{self, Contents};
 use crate::cache::ledger::bytes_table;
 use crate::cache::schema::{VERSION_KEY, VERSIONS};
-use crate::cache::{Table, View, rewrite};
+use crate::cache::{Table, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Header, NewFile};
 
@@ -134,11 +135,11 @@ impl Quarantine {
     }
 }
 
-fn contents(path: &Path) -> Result<rewrite::Contents> {
+fn contents(path: &Path) -> Result<Contents> {
     file::read(path, &staging::quiet(), |snapshot| {
         let txn = snapshot.begin_read()?;
         let txn = txn.ok_or_else(|| taken_by_another(path))?;
-        rewrite::contents(snapshot, &View::new(txn))
+        contents::of(snapshot, &View::new(txn))
     })
 }
 

@@ -11,7 +11,7 @@ use super::report::{MigrateReport, Outcome};
 use super::steps::Parts;
 use super::{Args, text, thorough};
 use crate::cache::Table;
-use crate::cache::rewrite::Contents;
+use crate::cache::contents::Contents;
 use crate::cache::schema::{self, Standing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Backup, NewFile, Replacement};
