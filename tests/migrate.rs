@@ -15,13 +15,6 @@ use redb_cache::cache::{Table, View, entry};
 use redb_cache::{RedbConfig, RedbStorage};
 use serde_json::Value;
 
-/// The fixtures whose layouts are decoded. Without this filter: all of them.
-const DECODED: &[&str] = &["0.1.32", "0.1.33", "0.1.34", "0.1.47"];
-
-fn is_decoded(release: &str) -> bool {
-    DECODED.iter().any(|prefix| release.starts_with(prefix))
-}
-
 /// How many values of `parameters` may be read as something else than they were, although their
 /// bytes could have told.
 fn may_differ(release: &str, report: &Value) -> u64 {
@@ -70,7 +63,7 @@ fn get(path: &Path, table: &str, key: &str) -> Option<Vec<u8>> {
 
 #[test]
 fn every_fixture_becomes_a_current_cache_that_holds_its_truth_and_its_original_is_kept() {
-    for release in releases().iter().filter(|release| is_decoded(release)) {
+    for release in &releases() {
         let (dir, path) = copy_of(release);
         let original = std::fs::read(&path).unwrap();
         let report = json(&path, &["migrate"], 0);
@@ -320,6 +313,17 @@ fn bincode_that_was_expected_and_is_not_there_is_told() {
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("no row is in bincode"), "{text}");
+
+    let (_dir, path) = copy_of("0.1.6");
+    let report = json(&path, &["migrate", "--from-bincode"], 0);
+    assert_eq!(report["bincode_missing"], false);
+    assert_eq!(report["from"]["file_format"], 2);
+    assert_eq!(report["from"]["codecs"]["bincode"], report["migrated"]);
+    let doubts = report["doubts"]["listed"].as_array().unwrap();
+    let parameters = &report["parameters"];
+    let doubtful = ["inferred", "chosen", "unreadable"].map(|n| parameters[n].as_u64().unwrap());
+    assert_eq!(doubts.len() as u64, doubtful.iter().sum::<u64>());
+    assert!(doubts[0]["step"].as_u64() > Some(0) && doubts[0]["value"].is_string());
 }
 
 #[test]
