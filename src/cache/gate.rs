@@ -9,10 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of values that may wait in memory before writers have to wait.
 const ROOM: usize = 16 << 20;
-/// How long a commit waits for the threads that the last one served: most of them come back at
-/// once with their next change, and one commit for all costs as much as one for the first.
-const LINGER: Duration = Duration::from_micros(200);
-
+/// The longest that a commit waits for more threads to join it.
+const LINGER: Duration = Duration::from_millis(1);
 #[derive(Debug, Default)]
 struct State {
     /// When the oldest change that waits was accepted.
@@ -22,9 +20,13 @@ struct State {
     requested: u64,
     /// When that was said, while it is not answered.
     requested_since: Option<Instant>,
-    /// Threads that wait for durability, now and when the last commit ended.
-    waiters: usize,
-    served: usize,
+    /// The counts of changes for whose durability threads wait.
+    waiters: Vec<u64>,
+    /// How many threads waited when the last commit ended, those that it served included.
+    expected: usize,
+    /// When the last commit began, and how long it took.
+    began: Option<Instant>,
+    took: Duration,
     /// The count of changes that are durable.
     committed: u64,
     /// Set for good by the first commit that failed: what is on disk is then unknown.
@@ -38,6 +40,7 @@ struct State {
 pub(super) struct Gate {
     state: Mutex<State>,
     work: Condvar,
+    room: Condvar,
     done: Condvar,
 }
 
@@ -72,7 +75,7 @@ impl Gate {
         let mut state = self.lock();
         while state.waiting_bytes >= ROOM && state.failure.is_none() {
             state = self
-                .done
+                .room
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
@@ -82,15 +85,16 @@ impl Gate {
     /// Blocks until the first `count` changes are durable.
     pub(super) fn wait_for(&self, count: u64) -> Result<()> {
         let mut state = self.lock();
-        state.waiters = state.waiters.saturating_add(1);
-        self.request(&mut state, count);
+        if state.committed < count {
+            state.waiters.push(count);
+            self.request(&mut state, count);
+        }
         while state.committed < count && state.failure.is_none() {
             state = self
                 .done
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        state.waiters = state.waiters.saturating_sub(1);
         check(&state)
     }
 
@@ -153,14 +157,17 @@ impl Gate {
         let mut state = self.lock();
         state.waiting_since = None;
         state.waiting_bytes = 0;
-        self.done.notify_all();
+        state.began = Some(Instant::now());
+        self.room.notify_all();
     }
 
     /// Says that the first `count` changes are durable.
     pub(super) fn committed(&self, count: u64) {
         let mut state = self.lock();
         state.committed = count;
-        state.served = state.waiters;
+        state.took = state.began.map_or(Duration::ZERO, |began| began.elapsed());
+        state.expected = state.waiters.len();
+        state.waiters.retain(|waited_for| *waited_for > count);
         state.requested_since = (state.requested > count).then(Instant::now);
         self.answer(state);
     }
@@ -171,6 +178,7 @@ impl Gate {
         state
             .failure
             .get_or_insert_with(|| (error.kind(), error.to_string()));
+        self.room.notify_all();
         self.answer(state);
     }
 
@@ -183,11 +191,13 @@ impl Gate {
     }
 
     fn request(&self, state: &mut State, count: u64) {
-        if state.requested < count {
-            state.requested = count;
-            state.requested_since.get_or_insert_with(Instant::now);
+        state.requested = state.requested.max(count);
+        let first = state.requested_since.is_none();
+        state.requested_since.get_or_insert_with(Instant::now);
+        // While the others are waited for, one more of them changes nothing.
+        if first || state.waiters.len() >= state.expected {
+            self.work.notify_one();
         }
-        self.work.notify_one();
     }
 
     fn answer(&self, mut state: MutexGuard<'_, State>) {
@@ -212,10 +222,12 @@ fn is_due(state: &mut State, window: Duration, now: Instant) -> bool {
         || (state.requested > state.committed && lingers_until(state, now).is_none())
 }
 
-/// Until when a commit that is asked for waits for those who are likely to come too.
+/// Until when a commit that is asked for waits for the threads that the last one served: most of
+/// them come back at once with their next change, and would else have to wait for this commit to
+/// end and for another. That is worth no more time than a commit takes.
 fn lingers_until(state: &State, now: Instant) -> Option<Instant> {
-    let until = state.requested_since? + LINGER;
-    (state.waiters < state.served && now < until).then_some(until)
+    let until = state.requested_since? + state.took.min(LINGER);
+    (state.waiters.len() < state.expected && now < until).then_some(until)
 }
 
 fn check(state: &State) -> Result<()> {
@@ -226,5 +238,51 @@ fn check(state: &State) -> Result<()> {
             format!("an earlier commit failed, so the cache takes no more writes: {message}"),
         )
         .help("open the cache anew")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    const FAR: Duration = Duration::from_secs(60);
+
+    /// Commits what `count` changes ask for, in some time that is longer than the linger.
+    fn commit(gate: &Gate, count: u64) {
+        assert_eq!(gate.next_work(FAR, Instant::now() + FAR), Work::Commit);
+        gate.taken();
+        thread::sleep(2 * LINGER);
+        gate.committed(count);
+    }
+
+    /// Whether that many threads wait.
+    fn waiting(gate: &Gate) -> usize {
+        gate.lock().waiters.len()
+    }
+
+    #[test]
+    fn a_commit_waits_for_those_that_the_last_one_served_and_not_for_long() {
+        let gate = Gate::default();
+        thread::scope(|scope| {
+            for count in [1, 2] {
+                scope.spawn({
+                    let gate = &gate;
+                    move || gate.wait_for(count)
+                });
+            }
+            while waiting(&gate) < 2 {
+                thread::yield_now();
+            }
+            commit(&gate, 1);
+            assert_eq!(waiting(&gate), 1, "the other change is not durable");
+            // One is back of two: the commit lingers, and goes ahead without the other.
+            let since = gate.lock().requested_since.unwrap();
+            commit(&gate, 2);
+            assert!(since.elapsed() >= LINGER);
+            scope.spawn(|| gate.wait_for(3));
+            commit(&gate, 3);
+        });
+        assert_eq!(waiting(&gate), 0);
     }
 }
