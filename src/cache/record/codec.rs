@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use postcard::ser_flavors::Flavor;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -31,6 +32,27 @@ thread_local! {
 /// A buffer that has grown beyond this is not kept.
 const KEPT_BUFFER: usize = 1 << 20;
 
+/// Takes the bytes in; postcard's own way to a buffer that is there already copies byte by byte.
+struct Buffer(Vec<u8>);
+
+impl Flavor for Buffer {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
+}
+
 /// Passes the bytes of [`encode`] to `use_bytes` without a copy of their own.
 ///
 /// # Errors
@@ -41,7 +63,8 @@ pub(crate) fn with_encoded<T: Stored, R>(
 ) -> Result<R> {
     let mut buffer = BUFFER.take();
     buffer.clear();
-    let buffer = postcard::to_extend(value, buffer).map_err(|error| unencodable::<T>(error))?;
+    let buffer = postcard::serialize_with_flavor(value, Buffer(buffer))
+        .map_err(|error| unencodable::<T>(error))?;
     let result = use_bytes(&buffer);
     if buffer.capacity() <= KEPT_BUFFER {
         BUFFER.set(buffer);

@@ -24,8 +24,10 @@ pub struct Episode {
     /// What the task was done in.
     pub context: TaskContext,
     /// When it began.
+    #[serde(with = "super::time")]
     pub start_time: DateTime<Utc>,
     /// When it was completed; `None` while it goes on.
+    #[serde(with = "super::time::option")]
     pub end_time: Option<DateTime<Utc>>,
     /// What was done, in order.
     pub steps: Vec<ExecutionStep>,
@@ -99,6 +101,7 @@ pub struct ExecutionStep {
     /// Its place in the episode, from 1.
     pub step_number: u64,
     /// When it was done.
+    #[serde(with = "super::time")]
     pub timestamp: DateTime<Utc>,
     /// The tool used.
     pub tool: String,
@@ -165,6 +168,7 @@ pub struct CheckpointMeta {
     pub step_number: u64,
     /// When it was made.
     #[serde(alias = "created_at")]
+    #[serde(with = "super::time")]
     pub timestamp: DateTime<Utc>,
     /// Why it was made.
     #[serde(alias = "reason")]

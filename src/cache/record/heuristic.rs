@@ -22,8 +22,10 @@ pub struct Heuristic {
     /// What it rests on.
     pub evidence: Evidence,
     /// When it was made.
+    #[serde(with = "super::time")]
     pub created_at: DateTime<Utc>,
     /// When it last changed.
+    #[serde(with = "super::time")]
     pub updated_at: DateTime<Utc>,
 }
 

@@ -82,6 +82,7 @@ pub struct Reflection {
     /// What was learned.
     pub insights: Vec<String>,
     /// When this was thought.
+    #[serde(with = "super::time")]
     pub generated_at: DateTime<Utc>,
 }
 

@@ -143,8 +143,10 @@ pub struct PatternEffectiveness {
     /// By how much it changed the reward in the mean.
     pub avg_reward_delta: f32,
     /// When it was last applied; before the first time, when it was made.
+    #[serde(with = "super::time")]
     pub last_used: DateTime<Utc>,
     /// When it was made.
+    #[serde(with = "super::time")]
     pub created_at: DateTime<Utc>,
 }
 

@@ -27,8 +27,10 @@ pub struct ProceduralMemory {
     /// The patterns that it was learned from.
     pub source_patterns: Vec<Uuid>,
     /// When it was made.
+    #[serde(with = "super::time")]
     pub created_at: DateTime<Utc>,
     /// When it last changed or was used.
+    #[serde(with = "super::time")]
     pub updated_at: DateTime<Utc>,
 }
 

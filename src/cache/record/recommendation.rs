@@ -16,6 +16,7 @@ pub struct RecommendationSession {
     /// The episode that it was recommended for.
     pub episode_id: Uuid,
     /// When.
+    #[serde(with = "super::time")]
     pub timestamp: DateTime<Utc>,
     /// The patterns recommended; mostly ids, though upstream asks for text only.
     pub recommended_pattern_ids: Vec<String>,

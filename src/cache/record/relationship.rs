@@ -24,6 +24,7 @@ pub struct EpisodeRelationship {
     /// What else is known about it.
     pub metadata: RelationshipMetadata,
     /// When it was made.
+    #[serde(with = "super::time")]
     pub created_at: DateTime<Utc>,
 }
 
@@ -70,6 +71,7 @@ pub struct EpisodePatternRelationship {
     /// What else is known about it.
     pub metadata: RelationshipMetadata,
     /// When it was made.
+    #[serde(with = "super::time")]
     pub created_at: DateTime<Utc>,
 }
 

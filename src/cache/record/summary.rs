@@ -21,6 +21,7 @@ pub struct EpisodeSummary {
     /// The summary as a vector.
     pub summary_embedding: Option<Embedding>,
     /// When it was made.
+    #[serde(with = "super::time")]
     pub created_at: DateTime<Utc>,
 }
 
