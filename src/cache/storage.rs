@@ -136,6 +136,7 @@ impl RedbStorage {
     }
 
     /// Writes many values as one group and returns when they are durable.
+    /// [`insert_all_buffered`](Self::insert_all_buffered) does not wait for that.
     ///
     /// # Errors
     /// As [`RedbStorage::insert_durable`]. Those accepted before the error stay.
@@ -145,6 +146,19 @@ impl RedbStorage {
     ) -> Result<()> {
         let count = self.engine.put_all::<T, _>(rows.into_iter())?;
         self.engine.gate.wait_for(count)
+    }
+
+    /// Writes many values, visible when this returns and durable as those of
+    /// [`insert`](Self::insert). Of values that come faster than they can be committed, 16 MiB and
+    /// the group that is being committed are ahead; then this waits.
+    ///
+    /// # Errors
+    /// As [`RedbStorage::insert`]. Those accepted before the error stay.
+    pub fn insert_all_buffered<T: Stored>(
+        &self,
+        rows: impl IntoIterator<Item = (impl AsRef<str>, impl Borrow<T>)>,
+    ) -> Result<()> {
+        self.engine.put_all::<T, _>(rows.into_iter()).map(drop)
     }
 
     /// Removes an episode, its embedding and its summary. Returns whether it was there.
