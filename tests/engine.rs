@@ -103,6 +103,26 @@ fn the_limit_holds_at_every_moment_of_a_bulk_load() {
 }
 
 #[test]
+fn writing_what_is_there_already_evicts_nothing() {
+    let setup = Setup::new();
+    let cache = setup.open(|config| config.max_cache_size = 100);
+    let rows = |range: std::ops::Range<usize>| range.map(|n| (format!("k{n}"), episode("x")));
+    cache.insert_all::<Episode>(rows(0..80)).unwrap();
+    for _ in 0..3 {
+        cache
+            .insert_all_buffered::<Episode>(rows(0..80).chain(rows(0..40)))
+            .unwrap();
+        cache.insert("k0", episode("x")).unwrap();
+    }
+    cache.insert_all_buffered::<Episode>(rows(80..100)).unwrap();
+    let stats = cache.get_stats().unwrap();
+    assert_eq!((stats.total_entries, stats.total_evictions), (100, 0));
+    cache.insert("one more", episode("x")).unwrap();
+    let stats = cache.get_stats().unwrap();
+    assert_eq!((stats.total_entries, stats.total_evictions), (100, 1));
+}
+
+#[test]
 fn a_limit_of_zero_keeps_nothing_and_a_huge_one_everything() {
     let setup = Setup::new();
     let cache = setup.open(|config| config.max_cache_size = 0);

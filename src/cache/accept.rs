@@ -223,7 +223,7 @@ impl Engine {
     }
 
     fn evict_over_limit(&self, overlay: &mut Overlay) -> Result<()> {
-        while overlay.episodes > self.config.max_cache_size {
+        while overlay.is_over_limit()? {
             let used = |key: &str| self.hot.used(key);
             let Some(key) = victims::next(overlay, used, || self.hot.episode_uses())? else {
                 return Ok(());

@@ -66,7 +66,7 @@ impl Engine {
             gate: Arc::default(),
             trouble: Mutex::default(),
             dictionaries: RwLock::new(Arc::new(dictionaries)),
-            overlay: RwLock::new(Overlay::over(view)?),
+            overlay: RwLock::new(Overlay::over(view, config.max_cache_size)?),
             db,
             path,
             config,

@@ -103,13 +103,17 @@ pub(super) struct Overlay {
     pub(super) flushing: Option<Arc<Group>>,
     /// Counts the changes ever accepted; a group is durable up to the count at which it was taken.
     pub(super) accepted: u64,
-    /// Live episodes, pending changes included.
-    pub(super) episodes: u64,
+    /// Live episodes, pending changes included; at most that many where `guessed`.
+    episodes: u64,
+    /// Whether episodes were counted as new without looking.
+    guessed: bool,
+    /// The most episodes that may stay.
+    limit: u64,
     pub(super) victims: Victims,
 }
 
 impl Overlay {
-    pub(super) fn over(view: Arc<View>) -> Result<Self> {
+    pub(super) fn over(view: Arc<View>, limit: u64) -> Result<Self> {
         let episodes = view.len(Table::Episodes)?;
         Ok(Self {
             view,
@@ -118,6 +122,8 @@ impl Overlay {
             flushing: None,
             accepted: 0,
             episodes,
+            guessed: false,
+            limit,
             victims: Victims::default(),
         })
     }
@@ -137,7 +143,14 @@ impl Overlay {
     /// Accepts a change and keeps count of the episodes.
     pub(super) fn accept(&mut self, space: Space, key: &str, op: Op) -> Result<()> {
         if space == Space::Known(Table::Episodes) {
-            match (self.has_episode(key)?, matches!(op, Op::Remove)) {
+            let removes = matches!(op, Op::Remove);
+            let there = if !removes && self.may_guess() && self.pending(&space, key).is_none() {
+                self.guessed = true;
+                false
+            } else {
+                self.has_episode(key)?
+            };
+            match (there, removes) {
                 (true, true) => self.episodes = self.episodes.saturating_sub(1),
                 (false, false) => self.episodes = self.episodes.saturating_add(1),
                 _ => {}
@@ -145,6 +158,20 @@ impl Overlay {
         }
         self.set(space, key, op);
         Ok(())
+    }
+
+    /// Whether the limit is so far away that a written episode may count as a new one: whether it
+    /// is there already costs reading its page.
+    fn may_guess(&self) -> bool {
+        self.episodes < self.limit - self.limit / 8
+    }
+
+    /// Whether there are more episodes than may stay.
+    pub(super) fn is_over_limit(&mut self) -> Result<bool> {
+        if self.guessed && self.episodes > self.limit {
+            self.recount()?;
+        }
+        Ok(self.episodes > self.limit)
     }
 
     /// Accepts the removal of a row that is known to be there, pending changes included.
@@ -191,7 +218,7 @@ impl Overlay {
         self.flushing = flushing;
     }
 
-    /// Counts the episodes anew, for when another process may have written.
+    /// Counts the episodes anew, for when another process may have written or some were guessed.
     pub(super) fn recount(&mut self) -> Result<()> {
         let mut count = self.view.len(Table::Episodes)?;
         let space = Space::Known(Table::Episodes);
@@ -207,6 +234,7 @@ impl Overlay {
             }
         }
         self.episodes = count;
+        self.guessed = false;
         Ok(())
     }
 }
