@@ -26,10 +26,20 @@ pub fn measure(plan: &Plan, workload: &Workload, folder: &Path) -> Result<Figure
     let cache = folder.join("ours.redb");
     let mut figures = Figures::new();
 
-    let storage = open(&cache)?;
+    let filling = rows(&workload.filling)?;
+    let storage = open(&folder.join("ours-buffered.redb"))?;
+    let store = |batch: Vec<Row>| storage.insert_all_buffered(batch);
     figures.insert(
         Case::StoreBatch,
-        store_in_batches(&storage, &rows(&workload.filling)?, plan.batch)?,
+        store_in_batches(&storage, &filling, plan.batch, store)?,
+    );
+    storage.close()?;
+
+    let storage = open(&cache)?;
+    let store = |batch: Vec<Row>| storage.insert_all(batch);
+    figures.insert(
+        Case::StoreBatchDurable,
+        store_in_batches(&storage, &filling, plan.batch, store)?,
     );
     storage.close()?;
 
@@ -66,7 +76,13 @@ fn rows(episodes: &[do_memory_core::Episode]) -> Result<Vec<Row>> {
     episodes.iter().map(row).collect()
 }
 
-fn store_in_batches(storage: &RedbStorage, rows: &[Row], size: usize) -> Result<Figure> {
+/// The time until all are durable counts in the mean.
+fn store_in_batches(
+    storage: &RedbStorage,
+    rows: &[Row],
+    size: usize,
+    store: impl Fn(Vec<Row>) -> redb_cache::Result<()>,
+) -> Result<Figure> {
     ensure!(
         size > 0 && rows.len().is_multiple_of(size),
         "{} episodes in batches of {size}",
@@ -76,9 +92,10 @@ fn store_in_batches(storage: &RedbStorage, rows: &[Row], size: usize) -> Result<
     let mut watch = Stopwatch::start(size);
     for batch in batches {
         let since = Instant::now();
-        storage.insert_all(batch)?;
+        store(batch)?;
         watch.note(since);
     }
+    storage.flush()?;
     Ok(watch.stop())
 }
 
