@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::Table;
 use super::entry::Entry;
 use super::victims::Victims;
@@ -50,7 +52,7 @@ impl Op {
 /// Changes that are committed together.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    spaces: HashMap<Space, HashMap<Box<str>, Op>>,
+    spaces: HashMap<Space, HashMap<Box<str>, Op, RandomState>, RandomState>,
     bytes: usize,
 }
 

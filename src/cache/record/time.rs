@@ -3,6 +3,7 @@
 //! a third of its encoding; so the usual shape is done here, and chrono does the rest.
 
 use std::fmt;
+use std::ops::Range;
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 use serde::de::{Error, Visitor};
@@ -13,8 +14,8 @@ pub(super) fn serialize<S: Serializer>(
     time: &DateTime<Utc>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    match text(time) {
-        Some(text) => serializer.serialize_str(&text),
+    match Text::of(time).as_ref().and_then(Text::as_str) {
+        Some(text) => serializer.serialize_str(text),
         None => time.serialize(serializer),
     }
 }
@@ -23,8 +24,8 @@ pub(super) fn serialize<S: Serializer>(
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<DateTime<Utc>, D::Error> {
-    struct Text;
-    impl Visitor<'_> for Text {
+    struct Reader;
+    impl Visitor<'_> for Reader {
         type Value = DateTime<Utc>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +36,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
             time(text.as_bytes()).map_or_else(|| text.parse().map_err(E::custom), Ok)
         }
     }
-    deserializer.deserialize_str(Text)
+    deserializer.deserialize_str(Reader)
 }
 
 /// For the fields that may hold a time: `#[serde(with = "super::time::option")]`.
@@ -60,45 +61,49 @@ pub(super) mod option {
     }
 }
 
-/// `None` for a leap second and for years that need a sign.
-fn text(time: &DateTime<Utc>) -> Option<String> {
-    let year = u32::try_from(time.year())
-        .ok()
-        .filter(|year| *year < 10_000)?;
-    let nanos = time.nanosecond();
-    if nanos >= 1_000_000_000 {
-        return None;
-    }
-    let mut text = String::with_capacity("2026-01-02T03:04:05.123456789Z".len());
-    for (before, number, width) in [
-        ("", year, 4),
-        ("-", time.month(), 2),
-        ("-", time.day(), 2),
-        ("T", time.hour(), 2),
-        (":", time.minute(), 2),
-        (":", time.second(), 2),
-    ] {
-        text.push_str(before);
-        push_digits(&mut text, number, width);
-    }
-    let (fraction, width) = match nanos {
-        0 => (0, 0),
-        _ if nanos.is_multiple_of(1_000_000) => (nanos / 1_000_000, 3),
-        _ if nanos.is_multiple_of(1_000) => (nanos / 1_000, 6),
-        _ => (nanos, 9),
-    };
-    if width > 0 {
-        text.push('.');
-        push_digits(&mut text, fraction, width);
-    }
-    text.push('Z');
-    Some(text)
+/// The text of a time; `None` for a leap second and for years that need a sign.
+struct Text {
+    bytes: [u8; 30],
+    len: usize,
 }
 
-fn push_digits(text: &mut String, number: u32, width: u32) {
-    for place in (0..width).rev() {
-        let digit = number / 10_u32.pow(place) % 10;
-        text.extend(char::from_digit(digit, 10));
+impl Text {
+    fn of(time: &DateTime<Utc>) -> Option<Self> {
+        let time = time.naive_utc();
+        let year = u32::try_from(time.year()).ok()?;
+        let nanos = time.nanosecond();
+        if year > 9_999 || nanos > 999_999_999 {
+            return None;
+        }
+        let mut bytes = *b"0000-00-00T00:00:00.000000000Z";
+        let mut put = |place: Range<usize>, mut number: u32| {
+            for digit in bytes.get_mut(place).into_iter().flatten().rev() {
+                *digit += (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        let date = time.date();
+        put(0..4, year);
+        put(5..7, date.month());
+        put(8..10, date.day());
+        put(11..13, time.hour());
+        put(14..16, time.minute());
+        put(17..19, time.second());
+        put(20..29, nanos);
+        // As many groups of three digits as are needed, and no point where none is.
+        let end = match nanos {
+            0 => 19,
+            _ if nanos.is_multiple_of(1_000_000) => 23,
+            _ if nanos.is_multiple_of(1_000) => 26,
+            _ => 29,
+        };
+        *bytes.get_mut(end)? = b'Z';
+        let len = end + 1;
+        Some(Self { bytes, len })
+    }
+
+    fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(self.bytes.get(..self.len)?).ok()
     }
 }
 
