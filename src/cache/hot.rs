@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use foldhash::fast::RandomState;
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 
@@ -90,7 +91,7 @@ impl Weighter<Key, Arc<Hot>> for Bytes {
 }
 
 /// What happened to a value since the last commit: when it was last used.
-type Noted = HashMap<(Table, Arc<str>), Arc<Hot>>;
+type Noted = HashMap<(Table, Arc<str>), Arc<Hot>, RandomState>;
 
 /// The hot layer: bounded in bytes, and coherent because whoever changes a row holds the overlay's
 /// write lock while changing it here, and whoever fills it from a read holds the read lock.
