@@ -10,7 +10,8 @@ use crate::cache::facts::{LIMITS_KEY, Limits};
 use crate::cache::schema::{self, Standing};
 use crate::cache::{Table, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, ReadOptions, Snapshot};
+use crate::file::{self, FileFormat, Header, ReadOptions, Snapshot, Value};
+use crate::layout::Origin;
 
 /// Bytes of pages that redb keeps in memory for a verb that writes.
 pub const PAGE_CACHE: usize = 32 << 20;
@@ -26,6 +27,56 @@ pub fn snapshot<T>(context: &Context<'_>, read: impl FnMut(&Snapshot) -> Result<
         ..ReadOptions::default()
     };
     file::read(&context.cache, &options, read).map_err(|error| error.at(&context.cache))
+}
+
+/// Reads a cache of any era once, however long that takes.
+///
+/// # Errors
+/// As [`file::stream`], and what `read` returns.
+pub fn stream<T>(context: &Context<'_>, read: impl FnOnce(&Snapshot) -> Result<T>) -> Result<T> {
+    file::stream(&context.cache, &thorough(context)?, read)
+        .map_err(|error| error.at(&context.cache))
+}
+
+/// redb 2.6 trusts what it reads, so a v2 file is verified first; of a v3 file each page is, when
+/// it is read.
+///
+/// # Errors
+/// When there is no cache.
+pub fn thorough(context: &Context<'_>) -> Result<ReadOptions> {
+    let header = Header::read(&context.cache).map_err(|error| error.at(&context.cache))?;
+    Ok(ReadOptions {
+        lock_timeout: context.lock_timeout,
+        verify: header.format() == FileFormat::V2,
+    })
+}
+
+/// What a file states of itself.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn origin(snapshot: &Snapshot) -> Result<Origin> {
+    let version = snapshot.get(Table::SchemaVersion.name(), schema::VERSION_KEY)?;
+    Ok(Origin {
+        format: snapshot.format(),
+        schema: match version {
+            Some(Value::U64(version)) => Some(version),
+            _ => None,
+        },
+    })
+}
+
+/// Refuses a file whose rows may not be taken for what this release knows, of whichever era.
+///
+/// # Errors
+/// [`ErrorKind::UnknownLayout`] for what is no cache, or a newer one.
+pub fn require_known(snapshot: &Snapshot) -> Result<()> {
+    if let Some(txn) = snapshot.transaction() {
+        return schema::check_migratable(txn);
+    }
+    let tables = snapshot.tables()?;
+    let names = tables.iter().map(|table| table.name.as_str());
+    schema::check_migratable_v2(names, origin(snapshot)?.schema)
 }
 
 /// Reads a cache of the current layout.

@@ -8,13 +8,16 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::inspect::reading::{OLDEST_DECODABLE, Reader};
+use super::doubts::{self, Parameters};
+use super::inspect::portion::Portion;
+use super::inspect::reading::{Reader, Shown, Value};
 use super::inspect::{describe_via, table_info};
-use super::{Context, Report};
+use super::{Context, Report, access};
+use crate::cache::Table;
 use crate::cache::entry::{METADATA_PREFIX, TABLE_PREFIX};
-use crate::cache::{Table, schema};
-use crate::error::{ErrorKind, Result};
-use crate::file::{self, ReadOptions, ReadVia, Snapshot, TableInfo, ValueKind, ValueRef};
+use crate::error::Result;
+use crate::file::{ReadVia, Snapshot, TableInfo, ValueKind, ValueRef};
+use crate::layout::Certainty;
 use crate::ui::{Cell, Channel, Progress, Severity, View, json, text};
 
 /// Rows between two questions whether to stop.
@@ -27,13 +30,18 @@ const TOLD: u64 = 5;
 /// One line for each row, `{"table":"...","key":"...","value":...}`, with the value in the JSON that
 /// do-memory gives it. A user's value is a string where it is UTF-8, else `{"base64":"..."}`.
 /// Tables and keys come in order. Needs little memory, whatever the size of the cache. The summary
-/// goes to stderr. Exits 3 if a row could not be decoded and was left out.
+/// goes to stderr.
+///
+/// Caches of every do-memory release are exported, and rows of an older one come as migrate would
+/// write them. Exits 3 if a row could not be decoded and was left out, or if parameters of a step
+/// could not be read.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   redb-cache export > cache.jsonl
   redb-cache export episodes patterns | jq -c .value
-  redb-cache export metadata | wc -l")]
+  redb-cache export metadata | wc -l
+  redb-cache export --undecodable base64 --cache cache.redb.quarantine-1")]
 pub struct Args {
     /// The tables to write; without a name all of do-memory's and of users'
     #[arg(value_name = "TABLE")]
@@ -42,6 +50,19 @@ pub struct Args {
     /// Also write what this program keeps for itself: statistics and what it knows about each row
     #[arg(long, conflicts_with = "tables")]
     pub all: bool,
+
+    /// What becomes of a row that does not decode
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Undecodable::Skip)]
+    pub undecodable: Undecodable,
+}
+
+/// What becomes of a row that does not decode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Undecodable {
+    /// It is named on stderr and left out
+    Skip,
+    /// Its value is written as {"base64":"..."}, inflated if it is compressed
+    Base64,
 }
 
 /// What was written.
@@ -53,6 +74,12 @@ pub struct ExportReport {
     bytes: u64,
     /// Rows left out because they do not decode or cannot be read.
     skipped: u64,
+    /// Rows that do not decode, written as their bytes.
+    undecoded: u64,
+    /// Rows that several layouts read, each differently.
+    doubtful: u64,
+    /// Parameters of steps of L1 to L5.
+    parameters: Parameters,
     elapsed_ms: u64,
 }
 
@@ -70,18 +97,14 @@ struct Line<'a, T> {
 /// When the cache cannot be read, is of another layout, or stdout cannot be written.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<ExportReport> {
     let began = Instant::now();
-    let options = ReadOptions {
-        lock_timeout: context.lock_timeout,
-        ..ReadOptions::default()
-    };
-    let mut report = file::stream(&context.cache, &options, |snapshot| {
-        require_decodable(snapshot)?;
+    let mut report = access::stream(context, |snapshot| {
+        access::require_known(snapshot)?;
         let tables = tables(snapshot, args)?;
         let mut export = Export {
             snapshot,
-            reader: Reader::of(snapshot)?,
+            reader: reader(snapshot, &tables, context)?,
             context,
-            all: args.all,
+            args,
             bar: context.ui.progress("exporting"),
             report: ExportReport::begin(snapshot),
             seen: 0,
@@ -99,20 +122,13 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<ExportReport> {
     Ok(report)
 }
 
-/// Refuses a file whose rows are all of layouts before or after those that can be decoded.
-fn require_decodable(snapshot: &Snapshot) -> Result<()> {
-    let Some(txn) = snapshot.begin_read()? else {
-        return snapshot.header().require_current();
-    };
-    match schema::check(&txn) {
-        Err(error)
-            if error.kind() == ErrorKind::OldFormat
-                && schema::version(&txn)? == Some(OLDEST_DECODABLE) =>
-        {
-            Ok(())
-        }
-        checked => checked.map(drop),
+/// Of an old cache one that has looked at all rows before any is written.
+fn reader(snapshot: &Snapshot, tables: &[TableInfo], context: &Context<'_>) -> Result<Reader> {
+    let mut reader = Reader::of(snapshot)?;
+    if tables.iter().any(|table| reader.learns(&table.name)) {
+        reader.learn(snapshot, Portion::ALL, context)?;
     }
+    Ok(reader)
 }
 
 /// The tables that are wanted, in the order of their names.
@@ -134,8 +150,7 @@ struct Export<'a> {
     snapshot: &'a Snapshot,
     reader: Reader,
     context: &'a Context<'a>,
-    /// Whether our own rows are wanted too.
-    all: bool,
+    args: &'a Args,
     bar: Progress,
     report: ExportReport,
     seen: u64,
@@ -160,19 +175,54 @@ impl Export<'_> {
 
     fn row(&mut self, table: &str, key: &str, stored: ValueRef<'_>) -> Result<()> {
         let own = table == Table::Metadata.name() && key.starts_with(METADATA_PREFIX);
-        if own && !self.all {
+        if own && !self.args.all {
             return Ok(());
         }
-        let value = self
-            .reader
-            .entry(table, key, stored)
-            .map_err(|error| error.to_string())
-            .and_then(|entry| self.reader.value(table, entry.as_ref(), stored));
+        let entry = self.reader.entry(table, key, stored);
+        let value = match &entry {
+            Ok(entry) => self.reader.value(table, entry.as_ref(), stored),
+            Err(error) => Err(error.to_string()),
+        };
         match value {
-            Ok(value) => self.write(table, key, &value.shown),
+            Ok(value) => {
+                self.doubt(table, key, &value);
+                self.write(table, key, &value.shown)
+            }
+            Err(_) if self.args.undecodable == Undecodable::Base64 => {
+                self.report.undecoded += 1;
+                let entry = entry.ok().flatten();
+                let bytes = match self.reader.bytes(entry.as_ref(), stored) {
+                    Ok(bytes) => bytes,
+                    // Neither do they inflate.
+                    Err(_) => self.reader.bytes(None, stored)?,
+                };
+                self.write(table, key, &Shown::base64(&bytes))
+            }
             Err(why) => {
                 self.skip(table, key, &why);
                 Ok(())
+            }
+        }
+    }
+
+    /// Keeps account of what is not certain, as `migrate` does.
+    fn doubt(&mut self, table: &str, key: &str, value: &Value<'_>) {
+        let place = || format!("{} {}", text::escape(table), text::escape(key));
+        if let (Some(layout), [_, ..]) = (value.layout, value.also.as_slice()) {
+            self.report.doubtful += 1;
+            let also = &value.also;
+            self.context.ui.detail(format!(
+                "{}: read as {layout}, reads differently as {also:?}",
+                place()
+            ));
+        }
+        for (step, certainty) in (1..).zip(&value.parameters) {
+            self.report.parameters.add(*certainty);
+            if *certainty != Certainty::Exact {
+                self.context.ui.detail(format!(
+                    "{}, step {step}: parameters {certainty:?}",
+                    place()
+                ));
             }
         }
     }
@@ -232,6 +282,9 @@ impl ExportReport {
             rows: 0,
             bytes: 0,
             skipped: 0,
+            undecoded: 0,
+            doubtful: 0,
+            parameters: Parameters::default(),
             elapsed_ms: 0,
         }
     }
@@ -245,21 +298,46 @@ impl Report for ExportReport {
     fn view(&self) -> View {
         let took = std::time::Duration::from_millis(self.elapsed_ms);
         let told = self.skipped.min(TOLD);
-        View::new()
+        let view = View::new()
             .pair("rows", Cell::count(self.rows))
             .pair("left out", Cell::count(self.skipped))
+            .when(self.undecoded > 0, |view| {
+                view.pair("undecoded", Cell::count(self.undecoded))
+            })
             .pair("tables", Cell::count(self.tables))
             .pair("written", Cell::bytes(self.bytes))
             .pair("in use", Cell::text(describe_via(self.snapshot)))
-            .pair("took", Cell::elapsed(took))
-            .when(self.skipped > told, |view| {
-                let text = format!("{} rows were left out; --verbose names each", self.skipped);
-                view.note(Severity::Warning, text)
-            })
+            .pair("took", Cell::elapsed(took));
+        let doubts = self.doubtful + self.parameters.uncertain();
+        let view = self.parameters.told(doubts::told_of_rows(
+            self.doubtful,
+            self.parameters.shown(view),
+        ));
+        view.when(self.undecoded > 0, |view| {
+            let text = format!(
+                "{} rows do not decode and were written as base64",
+                self.undecoded
+            );
+            view.note(Severity::Warning, text)
+        })
+        .when(self.skipped > told, |view| {
+            let text = format!("{} rows were left out; --verbose names each", self.skipped);
+            view.note(Severity::Warning, text)
+        })
+        .when(doubts > 0, |view| {
+            view.note(
+                Severity::Info,
+                "--verbose names each value that is not certain",
+            )
+        })
     }
 
     fn exit_code(&self) -> u8 {
-        if self.skipped > 0 { 3 } else { 0 }
+        if self.skipped > 0 || self.parameters.unreadable > 0 {
+            3
+        } else {
+            0
+        }
     }
 
     fn channel(&self) -> Channel {

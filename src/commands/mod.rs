@@ -18,6 +18,7 @@ pub mod access;
 mod clear;
 mod compact;
 mod demo;
+mod doubts;
 mod export;
 mod health;
 mod inspect;

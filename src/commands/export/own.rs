@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::Export;
 use crate::cache::Table;
 use crate::cache::entry::{DICTIONARIES, ENTRIES, Entry, TABLE_PREFIX, TOTALS, Totals};
-use crate::commands::inspect::base64;
 use crate::commands::inspect::reading::Shown;
 use crate::error::Result;
 use crate::file::TableInfo;
@@ -80,8 +79,8 @@ impl Export<'_> {
         for row in txn.open_table(DICTIONARIES)?.iter()? {
             let (id, bytes) = row?;
             self.step()?;
-            let base64 = base64::encode(bytes.value());
-            self.write(name, &id.value().to_string(), &Shown::Base64 { base64 })?;
+            let bytes = Shown::base64(bytes.value());
+            self.write(name, &id.value().to_string(), &bytes)?;
         }
         Ok(())
     }

@@ -8,9 +8,10 @@ use super::report::{Check, HealthReport};
 use super::subject::Subject;
 use super::{Args, deep};
 use crate::cache::facts::{LAST_SWEEP_KEY, LIMITS_KEY, LastSweep, Limits};
-use crate::cache::{Table, View, schema};
+use crate::cache::schema::{self, SCHEMA_VERSION, Standing};
+use crate::cache::{Table, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::Snapshot;
+use crate::file::{FileFormat, Snapshot};
 use crate::ui::size;
 
 /// Less than this is not worth a compaction, whatever its share: redb makes no smaller files.
@@ -52,37 +53,42 @@ fn inside(
     snapshot: &Snapshot,
     report: &mut HealthReport,
 ) -> Result<()> {
+    let known = access::require_known(snapshot);
+    if known.is_err() && snapshot.format() == FileFormat::V2 {
+        // No cache of do-memory: migrate is nothing for it.
+        report.set(Subject::FileFormat, Check::ok("v2"));
+    }
     let view = snapshot.begin_read()?.map(View::new);
     let standing = view.as_ref().map(|view| schema::check(view.transaction()));
-    report.set(Subject::Layout, layout(view.as_ref(), standing.as_ref())?);
-    if let (Some(view), Some(Ok(_))) = (&view, &standing) {
+    report.set(
+        Subject::Layout,
+        match (&standing, &known) {
+            (Some(Ok(standing)), _) => Check::ok(match standing {
+                Standing::Empty => "empty: no table yet".to_owned(),
+                Standing::Current => format!("schema version {SCHEMA_VERSION}"),
+            }),
+            (Some(Err(error)), _) | (None, Err(error)) => Check::error(error),
+            (None, Ok(())) => Check::unknown("no schema version; inspect tells it row by row"),
+        },
+    );
+    let current = view.as_ref().filter(|_| matches!(standing, Some(Ok(_))));
+    if current.is_none() {
+        report.set(
+            Subject::Records,
+            Check::unknown("not those of an old cache"),
+        );
+    }
+    if let Some(view) = current {
         report.set(Subject::Expired, expired(args, context, view)?);
         report.set(Subject::LastSweep, last_sweep(args, context, view)?);
     }
-    let old = !matches!(standing, Some(Ok(_)));
-    if args.deep && !is_unknown(standing.as_ref()) {
-        deep::inside(context, snapshot, view.as_ref(), old, report)?;
+    // Rows of a layout that this release does not know are not judged by those that it knows.
+    if args.deep && known.is_ok() {
+        deep::inside(context, snapshot, current, report)?;
     }
+    let old = current.is_none();
     report.set(Subject::Reclaimable, reclaimable(args, snapshot, old)?);
     Ok(())
-}
-
-/// Rows of a layout that this release does not know are not judged by those that it knows.
-fn is_unknown(standing: Option<&Result<schema::Standing>>) -> bool {
-    matches!(standing, Some(Err(error)) if error.kind() == ErrorKind::UnknownLayout)
-}
-
-fn layout(view: Option<&View>, standing: Option<&Result<schema::Standing>>) -> Result<Check> {
-    Ok(match (view, standing) {
-        (Some(_), Some(Ok(schema::Standing::Empty))) => Check::ok("empty: no table yet"),
-        (Some(view), Some(Ok(schema::Standing::Current))) => {
-            let version = schema::version(view.transaction())?.unwrap_or_default();
-            Check::ok(format!("schema version {version}"))
-        }
-        (_, Some(Err(error))) => Check::error(error),
-        // The file format already says that it is old.
-        _ => Check::unknown("not told by a file of format v2"),
-    })
 }
 
 /// An old cache is not compacted: migrate writes it anew, and compact.

@@ -11,6 +11,8 @@ use crate::ui::{Cell, Column, Severity, View};
 
 /// The exit code of a cache that works but needs attention.
 const ATTENTION: u8 = 3;
+/// And of one that nothing can be done with before it is migrated.
+const OLD_FORMAT: u8 = ErrorKind::OldFormat.exit_code();
 /// Findings of one kind that are listed; the check tells how many there are.
 pub(super) const LISTED: u64 = 20;
 
@@ -235,6 +237,7 @@ impl HealthReport {
         match self.exit_code {
             0 => "healthy".to_owned(),
             ATTENTION => "needs attention".to_owned(),
+            OLD_FORMAT => format!("of an old format (exit code {OLD_FORMAT})"),
             code => format!("broken (exit code {code})"),
         }
     }

@@ -4,16 +4,17 @@ use std::fs::File;
 
 use serde::Serialize;
 
-use super::reading::{OLDEST_DECODABLE, Reader};
+use super::portion::Portion;
+use super::reading::Reader;
 use super::sample::Sample;
 use super::summary::{OwnTables, TableSummary};
 use super::{describe_via, kind, unknown_layout};
 use crate::cache::Table;
 use crate::cache::entry::TABLE_PREFIX;
-use crate::cache::schema::VERSION_KEY;
-use crate::commands::Context;
+use crate::commands::{Context, access, doubts};
 use crate::error::{ErrorKind, Result};
-use crate::file::{FileFormat, ReadVia, Snapshot, TableInfo, Value, holder};
+use crate::file::{FileFormat, ReadVia, Snapshot, TableInfo, holder};
+use crate::layout::Codec;
 use crate::ui::{Cell, Column, Severity, View};
 
 /// A file and its tables.
@@ -50,8 +51,13 @@ pub fn look(snapshot: &Snapshot, exact: bool, context: &Context<'_>) -> Result<F
     // do-memory's in the order of all reports, then the users' by their names.
     infos.sort_by_key(|info| (position(info), info.name.clone()));
     let unknown = unknown_layout(snapshot)?;
+    let portion = if exact { Portion::ALL } else { Portion::FIRST };
     let reader = match &unknown {
-        None => Some(Reader::of(snapshot)?),
+        None => {
+            let mut reader = Reader::of(snapshot)?;
+            reader.learn(snapshot, portion, context)?;
+            Some(reader)
+        }
         Some(_) => None,
     };
     let mut tables = Vec::new();
@@ -63,7 +69,7 @@ pub fn look(snapshot: &Snapshot, exact: bool, context: &Context<'_>) -> Result<F
             continue;
         }
         let sample = match &reader {
-            Some(reader) => Sample::of(snapshot, reader, &info, exact, &context.cancel)?,
+            Some(reader) => Sample::of(snapshot, reader, &info, portion, &context.cancel)?,
             None => Sample::default(),
         };
         tables.push(TableSummary {
@@ -95,9 +101,8 @@ fn position(info: &TableInfo) -> usize {
 }
 
 fn codec(tables: &[TableSummary]) -> Option<&'static str> {
-    let bincode = tables.iter().any(|table| table.sample.bincode > 0);
-    let postcard = tables.iter().any(|table| table.sample.postcard > 0);
-    match (bincode, postcard) {
+    let has = |codec| tables.iter().any(|table| table.sample.has(codec));
+    match (has(Codec::Bincode), has(Codec::Postcard)) {
         (true, true) => Some("mixed"),
         (true, false) => Some("bincode"),
         (false, true) => Some("postcard"),
@@ -120,7 +125,7 @@ impl FileReport {
                 FileFormat::Unknown(_) => "unknown",
             },
             codec: None,
-            schema_version: schema_version(snapshot)?,
+            schema_version: access::origin(snapshot)?.schema,
             closed_cleanly: (!held).then(|| snapshot.was_clean()),
             snapshot: snapshot.via(),
             holder: holder.map(|holder| holder.to_string()),
@@ -204,7 +209,6 @@ impl FileReport {
             .iter()
             .filter(|table| table.sample.undecoded > 0);
         let unreadable = self.tables.iter().filter(|table| table.is_only_counted());
-        let known = |table: &TableSummary| !table.user && !table.sample.layouts.is_empty();
         let view = view
             .each(partly, |view, table| {
                 let looked_at = table.sample.looked_at;
@@ -229,30 +233,11 @@ impl FileReport {
         if let Some(why) = &self.unknown_layout {
             return view.note(Severity::Problem, why.as_str());
         }
-        let view = view.when(
-            self.schema_version == Some(OLDEST_DECODABLE) && self.tables.iter().any(known),
-            |view| {
-                let text = "rows that several layouts read alike count as the newest of them";
-                view.note(Severity::Info, text)
-            },
-        );
+        let doubtful = self.tables.iter().map(|table| table.sample.doubtful).sum();
+        let view = doubts::told_of_rows(doubtful, view);
         view.when(self.old_format, |view| {
             view.note(Severity::Advice, "an old format: run redb-cache migrate")
                 .next("redb-cache migrate")
         })
     }
-}
-
-fn schema_version(snapshot: &Snapshot) -> Result<Option<u64>> {
-    let table = Table::SchemaVersion.name();
-    let readable = snapshot
-        .table(table)?
-        .is_some_and(|info| super::is_readable(&info));
-    if !readable {
-        return Ok(None);
-    }
-    Ok(match snapshot.get(table, VERSION_KEY)? {
-        Some(Value::U64(version)) => Some(version),
-        _ => None,
-    })
 }

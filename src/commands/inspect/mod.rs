@@ -1,8 +1,8 @@
 //! `inspect`: what is in a cache.
 
-pub(super) mod base64;
 mod file;
 mod listed;
+pub(super) mod portion;
 pub(super) mod reading;
 mod row;
 mod sample;
@@ -14,7 +14,6 @@ use serde::Serialize;
 
 use super::{Context, Report, access};
 use crate::cache::Table;
-use crate::cache::schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{ReadVia, Snapshot, TableInfo, ValueKind};
 use crate::ui::{Channel, View};
@@ -23,8 +22,8 @@ use crate::ui::{Channel, View};
 ///
 /// Without arguments the file and its tables; with a table its keys; with a key the decoded value
 /// as JSON. Nothing is written, not even to a cache that was not closed cleanly, and a cache that
-/// another process holds is read as well. Caches of every do-memory release are read, as far as
-/// that needs no decoding. A row that does not decode exits 3.
+/// another process holds is read as well. Caches of every do-memory release are read; a row of an
+/// older one is shown as migrate would write it. A row that does not decode exits 3.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -94,7 +93,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<InspectReport> {
             Ok(InspectReport::Bytes {})
         }
         (Some(name), Some(key)) => {
-            let report = access::snapshot(context, |snapshot| row::look(snapshot, name, key))?;
+            let report = row::look(name, key, context)?;
             Ok(InspectReport::Row(Box::new(report)))
         }
         (Some(name), None) => access::snapshot(context, |snapshot| {
@@ -142,13 +141,10 @@ impl Report for InspectReport {
 /// # Errors
 /// When the file cannot be read.
 pub(super) fn unknown_layout(snapshot: &Snapshot) -> Result<Option<Error>> {
-    let Some(txn) = snapshot.begin_read()? else {
-        return Ok(None);
-    };
-    match schema::check(&txn) {
+    match access::require_known(snapshot) {
+        Ok(()) => Ok(None),
         Err(error) if error.kind() == ErrorKind::UnknownLayout => Ok(Some(error)),
-        Err(error) if error.kind() != ErrorKind::OldFormat => Err(error),
-        _ => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,21 +1,28 @@
 //! A row's bytes as what they mean.
 
 use std::borrow::Cow;
+use std::mem;
+use std::ops::ControlFlow;
 
-use redb::ReadTransaction;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use super::base64;
+use super::portion::Portion;
 use crate::cache::compression::Dictionaries;
 use crate::cache::facts::{LIMITS_KEY, Limits};
 use crate::cache::record::Record;
-use crate::cache::{Codec, Entry, Table, View, schema};
-use crate::error::{ErrorKind, Result};
-use crate::file::{Snapshot, ValueRef};
-use crate::layout::{self, Layout};
+use crate::cache::schema::SCHEMA_VERSION;
+use crate::cache::{Codec, Entry, Table, View};
+use crate::commands::{Context, access};
+use crate::error::Result;
+use crate::file::{FileFormat, Snapshot, ValueKind, ValueRef};
+use crate::layout::{self, Certainty, Layout, Survey};
 
-/// The schema of do-memory 0.1.32-0.1.34; before it there is L1 to L5.
-pub const OLDEST_DECODABLE: u64 = 3;
+/// Rows between two questions whether to stop.
+const STEP: u64 = 256;
+/// Tables whose rows tell something about others.
+const TEACHERS: [Table; 2] = [Table::Episodes, Table::Patterns];
 
 /// Reads the rows of a snapshot, of whichever era they are.
 pub struct Reader {
@@ -23,8 +30,9 @@ pub struct Reader {
     view: Option<View>,
     dictionaries: Dictionaries,
     ttl_ms: Option<i64>,
-    /// Whether the file's schema is of before L6.
-    before_l6: bool,
+    survey: Survey,
+    /// Whether the file says of itself that its rows are of the current layout.
+    current: bool,
 }
 
 /// A value in the JSON that do-memory gives it.
@@ -57,19 +65,43 @@ impl Shown<'_> {
             Self::Base64 { base64 } => Shown::Base64 { base64 },
         }
     }
+
+    /// Of any bytes, whether they are text or not.
+    pub fn base64(bytes: &[u8]) -> Self {
+        Self::Base64 {
+            base64: BASE64.encode(bytes),
+        }
+    }
 }
 
-/// A value and the layout of its row, where the row has one.
+/// A value, and what is known of its reading where the row has a layout.
 pub struct Value<'a> {
     pub shown: Shown<'a>,
     pub layout: Option<Layout>,
+    /// Layouts that read something else. Where there are any, the more likely one was taken.
+    pub also: Vec<Layout>,
+    /// For an episode of L1 to L5 how sure the parameters of each of its steps are, in order.
+    pub parameters: Vec<Certainty>,
 }
 
-impl Value<'_> {
-    fn of(record: Record, layout: Layout) -> Self {
+impl<'a> Value<'a> {
+    fn of(shown: Shown<'a>, layout: Option<Layout>) -> Self {
         Self {
-            shown: Shown::Record(record),
-            layout: Some(layout),
+            shown,
+            layout,
+            also: Vec::new(),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// Its record, when the row tells by itself when it changed.
+    fn dated(&self) -> Option<&Record> {
+        // These patterns have no times, and are given those of their reading.
+        let undated = self.layout < Some(Layout::L3);
+        match &self.shown {
+            Shown::Record(Record::Pattern(_)) if undated => None,
+            Shown::Record(record) => Some(record),
+            _ => None,
         }
     }
 }
@@ -82,20 +114,21 @@ pub struct Times {
 }
 
 impl Reader {
-    /// For the rows of `snapshot`.
+    /// For the rows of `snapshot`, each by itself.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn of(snapshot: &Snapshot) -> Result<Self> {
         let view = snapshot.begin_read()?.map(View::new);
+        let origin = access::origin(snapshot)?;
         let mut reader = Self {
             view: None,
             dictionaries: Dictionaries::default(),
             ttl_ms: None,
-            before_l6: true,
+            survey: Survey::new(origin),
+            current: origin.format == FileFormat::V3 && origin.schema == Some(SCHEMA_VERSION),
         };
         if let Some(view) = view {
-            reader.before_l6 = is_before_l6(view.transaction())?;
             reader.dictionaries = Dictionaries::load(view.transaction(), 0)?;
             let limits: Option<Limits> = view.fact(LIMITS_KEY)?;
             reader.ttl_ms = limits
@@ -106,9 +139,57 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Whether the file's rows are of L1 to L5.
-    pub fn is_before_l6(&self) -> bool {
-        self.before_l6
+    /// Whether a row is read better once the rows beside it have been looked at, as `migrate` does.
+    pub fn learns(&self, table: &str) -> bool {
+        !self.current && Table::from_name(table).is_some_and(Table::holds_records)
+    }
+
+    /// Lets the rows of the file, or some of them, tell about each other.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the command is to stop.
+    pub fn learn(
+        &mut self,
+        snapshot: &Snapshot,
+        portion: Portion,
+        context: &Context<'_>,
+    ) -> Result<()> {
+        if self.current {
+            return Ok(());
+        }
+        let mut tables = snapshot.tables()?;
+        tables.retain(|table| table.kind == ValueKind::Bytes);
+        let of = |teacher: Table| tables.iter().find(|info| info.name == teacher.name());
+        let teachers: Vec<_> = TEACHERS
+            .into_iter()
+            .filter_map(|teacher| Some((teacher, of(teacher)?)))
+            .collect();
+        let bar = context.ui.progress("surveying");
+        bar.set_total(teachers.iter().map(|(_, info)| info.rows).sum());
+        let mut survey = mem::take(&mut self.survey);
+        for (teacher, info) in teachers {
+            let mut portion = portion;
+            let mut seen = 0u64;
+            snapshot.scan(&info.name, None, &mut |key, stored| {
+                seen += 1;
+                if seen.is_multiple_of(STEP) {
+                    context.cancel.check()?;
+                    bar.advance(STEP);
+                }
+                if !portion.take(stored_len(stored)) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                // What cannot be read teaches nothing; whoever reads the row itself says so.
+                let entry = self.entry(&info.name, key, stored).unwrap_or_default();
+                if let Ok(bytes) = self.bytes(entry.as_ref(), stored) {
+                    survey.add(teacher, &bytes);
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        bar.finish();
+        self.survey = survey;
+        Ok(())
     }
 
     /// What is recorded about a row; `None` when nothing is, or another program has replaced the
@@ -168,18 +249,13 @@ impl Reader {
             (Some(_), _) => return Err("its values are not of the type of records".to_owned()),
             (None, ValueRef::Bytes(bytes)) => match std::str::from_utf8(bytes) {
                 Ok(text) => Shown::Text(text.into()),
-                Err(_) => Shown::Base64 {
-                    base64: base64::encode(bytes),
-                },
+                Err(_) => Shown::base64(bytes),
             },
             (None, ValueRef::Text(text)) => Shown::Text(text.into()),
             (None, ValueRef::U64(number)) => Shown::U64(number),
             (None, ValueRef::I64(number)) => Shown::I64(number),
         };
-        Ok(Value {
-            shown,
-            layout: None,
-        })
+        Ok(Value::of(shown, None))
     }
 
     /// When a row was written and expires: as recorded, else from do-memory's revision or the times
@@ -192,7 +268,7 @@ impl Reader {
         table: &str,
         key: &str,
         entry: Option<&Entry>,
-        shown: Option<&Shown<'_>>,
+        value: Option<&Value<'_>>,
     ) -> Result<Times> {
         if let Some(entry) = entry {
             return Ok(Times {
@@ -207,10 +283,9 @@ impl Reader {
             Some(view) if table == Table::Episodes => view.revision(key)?,
             _ => None,
         };
-        let written_ms = revision.or_else(|| match shown? {
-            Shown::Record(record) => record.changed_at().map(|time| time.timestamp_millis()),
-            Shown::I64(ms) if table == Table::EpisodeRevisions => Some(*ms),
-            _ => None,
+        let written_ms = revision.or_else(|| match value?.shown {
+            Shown::I64(ms) if table == Table::EpisodeRevisions => Some(ms),
+            _ => Some(value?.dated()?.changed_at()?.timestamp_millis()),
         });
         let ttl = self.ttl_ms.filter(|_| table.expires());
         Ok(Times {
@@ -222,51 +297,24 @@ impl Reader {
     }
 
     fn record<'a>(&self, table: Table, bytes: &[u8]) -> Result<Value<'a>, String> {
-        if self.before_l6 {
-            return old_record(table, bytes);
+        // Of a file that says that it is current, what fits the current layout is of it: to try
+        // them all costs three times more.
+        if self.current
+            && let Ok(record) = layout::decode_as(Layout::CURRENT, table, bytes)
+        {
+            return Ok(Value::of(Shown::Record(record), Some(Layout::CURRENT)));
         }
-        // What fits the newest layout is taken for it at once: to try them all costs three times
-        // more, and only where that fails is a row of another.
-        if let Ok(record) = layout::decode_as(Layout::CURRENT, table, bytes) {
-            return Ok(Value::of(record, Layout::CURRENT));
-        }
-        let decoded = layout::decode(table, bytes).map_err(|error| error.to_string())?;
-        match decoded.also.first() {
-            None => Ok(Value::of(decoded.record, decoded.layout)),
-            Some((other, _)) => {
-                let layout = decoded.layout;
-                Err(format!(
-                    "the row reads differently as {layout} and as {other}"
-                ))
-            }
-        }
-    }
-}
-
-fn is_before_l6(txn: &ReadTransaction) -> Result<bool> {
-    match schema::check(txn) {
-        Err(error) if error.kind() == ErrorKind::OldFormat => {
-            Ok(schema::version(txn)? != Some(OLDEST_DECODABLE))
-        }
-        _ => Ok(false),
-    }
-}
-
-/// A row of a file of L1 to L5. Parameters of steps were no text then, but some of their bytes pass
-/// for it, so that a later layout fits an episode with steps and misreads it.
-fn old_record<'a>(table: Table, bytes: &[u8]) -> Result<Value<'a>, String> {
-    let too_old =
-        || "of do-memory 0.1.31 or earlier, whose layout this release does not decode".to_owned();
-    let decoded = layout::decode(table, bytes).map_err(|_| too_old())?;
-    let readings = std::iter::once((decoded.layout, decoded.record)).chain(decoded.also);
-    readings
-        .into_iter()
-        .find(|(layout, record)| match record {
-            Record::Episode(episode) => *layout < Layout::L6 || episode.steps.is_empty(),
-            _ => true,
+        let decoded = self
+            .survey
+            .decode(table, bytes)
+            .map_err(|error| error.to_string())?;
+        let parameters = decoded.parameters.iter();
+        Ok(Value {
+            also: decoded.also.iter().map(|(layout, _)| *layout).collect(),
+            parameters: parameters.map(|read| read.certainty).collect(),
+            ..Value::of(Shown::Record(decoded.record), Some(decoded.layout))
         })
-        .map(|(layout, record)| Value::of(record, layout))
-        .ok_or_else(too_old)
+    }
 }
 
 /// The bytes of a stored value as it lies in the file.

@@ -6,13 +6,15 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::reading::{Reader, Shown, stored_len};
+use super::portion::Portion;
+use super::reading::{Reader, Shown, Value, stored_len};
 use super::{is_readable, moment, table_info, unknown_layout};
 use crate::cache::{Codec, Entry};
+use crate::commands::doubts::Parameters;
 use crate::commands::{Context, access};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{Snapshot, ValueRef};
-use crate::layout::Layout;
+use crate::layout::{Certainty, Layout};
 use crate::ui::text::escape_json;
 use crate::ui::{Cell, Severity, View};
 
@@ -28,6 +30,12 @@ pub struct RowReport {
     raw_bytes: u64,
     compression: Option<&'static str>,
     layout: Option<Layout>,
+    /// Layouts that read something else, where the more likely one was taken.
+    also: Vec<Layout>,
+    /// How sure the parameters of an episode's steps are whose bytes carry no types.
+    parameters: Option<Parameters>,
+    /// Those that are not certain.
+    doubts: Vec<Doubt>,
     /// Whether the cache keeps a record about the row; else the times come from the value.
     recorded: bool,
     written: Option<DateTime<Utc>>,
@@ -38,15 +46,42 @@ pub struct RowReport {
     problem: Option<String>,
 }
 
-/// Looks at a row.
+/// Parameters of a step that are not certain.
+#[derive(Debug, Serialize)]
+struct Doubt {
+    /// Counted from 1.
+    step: usize,
+    certainty: Certainty,
+}
+
+/// Looks at a row. One of an old cache is read as `migrate` reads it, after all rows have been
+/// looked at.
 ///
 /// # Errors
 /// When it cannot be read, or there is none, or its layout is not known.
-pub fn look(snapshot: &Snapshot, table: &str, key: &str) -> Result<RowReport> {
-    if let Some(unknown) = unknown_layout(snapshot)? {
-        return Err(unknown.help("--raw and --hex show bytes of any layout"));
+pub fn look(table: &str, key: &str, context: &Context<'_>) -> Result<RowReport> {
+    let found = access::snapshot(context, |snapshot| {
+        if let Some(unknown) = unknown_layout(snapshot)? {
+            return Err(unknown.help("--raw and --hex show bytes of any layout"));
+        }
+        let reader = Reader::of(snapshot)?;
+        if reader.learns(table) {
+            return with_row(snapshot, table, key, |_| Ok(None));
+        }
+        of(snapshot, &reader, table, key).map(Some)
+    })?;
+    match found {
+        Some(report) => Ok(report),
+        None => access::stream(context, |snapshot| {
+            access::require_known(snapshot)?;
+            let mut reader = Reader::of(snapshot)?;
+            reader.learn(snapshot, Portion::ALL, context)?;
+            of(snapshot, &reader, table, key)
+        }),
     }
-    let reader = Reader::of(snapshot)?;
+}
+
+fn of(snapshot: &Snapshot, reader: &Reader, table: &str, key: &str) -> Result<RowReport> {
     with_row(snapshot, table, key, |stored| {
         let entry = reader.entry(table, key, stored);
         let (entry, problem) = match entry {
@@ -57,27 +92,30 @@ pub fn look(snapshot: &Snapshot, table: &str, key: &str) -> Result<RowReport> {
             None => reader.value(table, entry.as_ref(), stored),
             Some(problem) => Err(problem),
         };
-        let shown = read.as_ref().ok().map(|value| &value.shown);
-        let times = reader.times(table, key, entry.as_ref(), shown)?;
+        let times = reader.times(table, key, entry.as_ref(), read.as_ref().ok())?;
         let bytes = stored_len(stored);
-        let (value, layout, problem) = match read {
-            Ok(value) => (Some(value.shown.into_owned()), value.layout, None),
-            Err(problem) => (None, None, Some(problem)),
-        };
-        Ok(RowReport {
+        let mut report = RowReport {
             table: table.to_owned(),
             key: key.to_owned(),
             bytes,
             raw_bytes: entry.map_or(bytes, |entry| entry.raw_len),
             compression: entry.as_ref().and_then(compression),
-            layout,
+            layout: None,
+            also: Vec::new(),
+            parameters: None,
+            doubts: Vec::new(),
             recorded: entry.is_some(),
             written: moment(times.written_ms),
             accessed: entry.as_ref().and_then(Entry::accessed_at),
             expires: moment(times.expires_ms),
-            value,
-            problem,
-        })
+            value: None,
+            problem: None,
+        };
+        match read {
+            Ok(value) => report.show(value),
+            Err(problem) => report.problem = Some(problem),
+        }
+        Ok(report)
     })
 }
 
@@ -184,8 +222,27 @@ fn dump(at: usize, bytes: &[u8]) -> String {
 }
 
 impl RowReport {
+    fn show(&mut self, value: Value<'_>) {
+        let mut parameters = Parameters::default();
+        for (step, certainty) in (1..).zip(value.parameters) {
+            parameters.add(certainty);
+            if certainty != Certainty::Exact {
+                self.doubts.push(Doubt { step, certainty });
+            }
+        }
+        self.parameters = (parameters.total() > 0).then_some(parameters);
+        self.layout = value.layout;
+        self.also = value.also;
+        self.value = Some(value.shown.into_owned());
+    }
+
     pub fn exit_code(&self) -> u8 {
-        if self.problem.is_some() { 3 } else { 0 }
+        let unreadable = self.parameters.is_some_and(|read| read.unreadable > 0);
+        if self.problem.is_some() || unreadable {
+            3
+        } else {
+            0
+        }
     }
 
     pub fn view(&self) -> View {
@@ -208,12 +265,55 @@ impl RowReport {
             .pair("last access", Cell::time(self.accessed))
             .pair("expires", Cell::time(self.expires));
         match (&self.value, &self.problem) {
-            (Some(value), _) => view.heading("value").text(pretty(value)),
+            (Some(value), _) => self.notes(view.heading("value").text(pretty(value))),
             (None, problem) => view
                 .note(Severity::Problem, problem.as_deref().unwrap_or("no value"))
                 .note(Severity::Info, "--hex shows its bytes"),
         }
     }
+
+    /// How sure the value is.
+    fn notes(&self, view: View) -> View {
+        let view = view.when(!self.also.is_empty(), |view| {
+            let also: Vec<_> = self.also.iter().map(Layout::to_string).collect();
+            let text = format!(
+                "the row reads differently as {}, and the more likely layout was taken",
+                also.join(", ")
+            );
+            view.note(Severity::Warning, text)
+        });
+        let Some(read) = self.parameters.filter(|read| read.uncertain() > 0) else {
+            return view;
+        };
+        let steps: Vec<_> = self
+            .doubts
+            .iter()
+            .map(|doubt| doubt.step.to_string())
+            .collect();
+        let word = if steps.len() == 1 { "step" } else { "steps" };
+        let text = format!(
+            "parameters of {} of {} steps are not certain: {}, in {word} {}",
+            read.uncertain(),
+            read.total(),
+            list(read),
+            steps.join(", ")
+        );
+        read.told(view.note(Severity::Info, text))
+    }
+}
+
+/// `1 inferred, 2 chosen`, without those that are none.
+fn list(read: Parameters) -> String {
+    let kinds = [
+        (read.inferred, "inferred"),
+        (read.chosen, "chosen"),
+        (read.unreadable, "unreadable"),
+    ];
+    let named = kinds.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<_> = named
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    words.join(", ")
 }
 
 fn pretty(value: &Shown<'_>) -> String {

@@ -248,8 +248,7 @@ impl Look<'_> {
             None => reader.value(name, None, stored).ok(),
             Some(_) => None,
         };
-        let shown = value.as_ref().map(|value| &value.shown);
-        let times = reader.times(name, key, entry.as_ref(), shown)?;
+        let times = reader.times(name, key, entry.as_ref(), value.as_ref())?;
         row.raw_bytes = Some(entry.map_or(bytes, |entry| entry.raw_len));
         row.written = moment(times.written_ms);
         row.accessed = entry.as_ref().and_then(Entry::accessed_at);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::super::doubts::Parameters;
 use crate::cache::Table;
 use crate::cache::record::{Episode, Record};
 use crate::layout::{Certainty, Codec, Decoded, Layout};
@@ -42,15 +43,6 @@ impl Counts {
             set_aside: self.set_aside.saturating_add(other.set_aside),
         }
     }
-}
-
-/// How sure the parameters of steps are whose bytes carry no types.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Parameters {
-    pub(super) exact: u64,
-    pub(super) inferred: u64,
-    pub(super) chosen: u64,
-    pub(super) unreadable: u64,
 }
 
 /// A value or a row whose reading is not certain.
@@ -166,15 +158,9 @@ impl Found {
     fn read_parameters(&mut self, key: &str, episode: &Episode, decoded: &Decoded) {
         let steps = episode.steps.iter().zip(&decoded.parameters);
         for (step, (taken, parameters)) in (1..).zip(steps) {
-            let totals = &mut self.parameters;
-            match parameters.certainty {
-                Certainty::Exact => {
-                    totals.exact += 1;
-                    continue;
-                }
-                Certainty::Inferred => totals.inferred += 1,
-                Certainty::Chosen => totals.chosen += 1,
-                Certainty::Unreadable => totals.unreadable += 1,
+            self.parameters.add(parameters.certainty);
+            if parameters.certainty == Certainty::Exact {
+                continue;
             }
             let value = cut(&taken.parameters_json);
             self.doubts

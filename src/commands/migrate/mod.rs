@@ -24,7 +24,6 @@ use self::source::Source;
 use self::steps::Steps;
 use super::{Context, Report, access};
 use crate::error::Result;
-use crate::file::{self, FileFormat, Header, ReadOptions};
 use crate::layout::Codec;
 use crate::ui;
 
@@ -143,7 +142,7 @@ fn migrate(args: &Args, context: &Context<'_>) -> Result<MigrateReport> {
 
 /// Reads everything and writes nothing.
 fn forecast(context: &Context<'_>) -> Result<MigrateReport> {
-    file::stream(&context.cache, &thorough(context)?, |snapshot| {
+    access::stream(context, |snapshot| {
         let source = Source::of(snapshot)?;
         let mut judge = Judge::learn(&source, Steps::new(context, "surveying"))?;
         let mut steps = Steps::new(context, "reading");
@@ -155,15 +154,6 @@ fn forecast(context: &Context<'_>) -> Result<MigrateReport> {
             })?;
         }
         Ok(MigrateReport::new(&source, judge.found))
-    })
-}
-
-/// redb 2.6 trusts what it reads, so a v2 file is verified first; of a v3 file each page is, when
-/// it is read.
-fn thorough(context: &Context<'_>) -> Result<ReadOptions> {
-    Ok(ReadOptions {
-        lock_timeout: context.lock_timeout,
-        verify: Header::read(&context.cache)?.format() == FileFormat::V2,
     })
 }
 

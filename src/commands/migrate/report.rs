@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::found::{BadRow, Counts, Doubt, Found, List, Parameters};
+use super::super::doubts::Parameters;
+use super::found::{BadRow, Counts, Doubt, Found, List};
 use super::source::Source;
 use crate::cache::{Table, schema};
 use crate::file::FileFormat;

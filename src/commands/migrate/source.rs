@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use super::super::access;
 use crate::cache::compression::Dictionaries;
 use crate::cache::{Codec, Entry, Table, View, rewrite, schema};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{FileFormat, Snapshot, TableInfo, Value, ValueKind, ValueRef};
+use crate::file::{FileFormat, Snapshot, TableInfo, ValueKind, ValueRef};
 use crate::layout::Origin;
 
 /// A snapshot that is known to be of a cache that this release can migrate.
@@ -34,24 +35,11 @@ impl<'s> Source<'s> {
     pub(super) fn of(snapshot: &'s Snapshot) -> Result<Self> {
         let tables = snapshot.tables()?;
         require_types(&tables)?;
-        let version = snapshot.get(Table::SchemaVersion.name(), schema::VERSION_KEY)?;
-        let schema = match version {
-            Some(Value::U64(version)) => Some(version),
-            _ => None,
-        };
+        access::require_known(snapshot)?;
         let view = snapshot.begin_read()?.map(View::new);
-        match &view {
-            Some(view) => schema::check_migratable(view.transaction())?,
-            None => {
-                schema::check_migratable_v2(tables.iter().map(|table| table.name.as_str()), schema)?
-            }
-        }
         Ok(Self {
             snapshot,
-            origin: Origin {
-                format: snapshot.format(),
-                schema,
-            },
+            origin: access::origin(snapshot)?,
             recorded: recorded(view, &tables)?,
             tables,
         })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::Report;
+use super::super::{Report, doubts};
 use super::found::BadRow;
 use super::report::{MigrateReport, Outcome};
 use crate::layout::Codec;
@@ -44,7 +44,7 @@ impl Report for MigrateReport {
                 ]
             }),
         );
-        let view = self.bad_rows(self.parameters(view));
+        let view = self.bad_rows(self.parameters.shown(view));
         self.next(self.notes(view))
     }
 
@@ -118,18 +118,6 @@ impl MigrateReport {
         parts.join(", ")
     }
 
-    fn parameters(&self, view: ui::View) -> ui::View {
-        let sure = self.parameters;
-        let total = sure.exact + sure.inferred + sure.chosen + sure.unreadable;
-        view.when(total > 0, |view| {
-            view.heading("parameters of steps, whose bytes carry no types")
-                .pair("exact", Cell::count(sure.exact))
-                .pair("inferred", Cell::count(sure.inferred))
-                .pair("chosen", Cell::count(sure.chosen))
-                .pair("unreadable", Cell::count(sure.unreadable))
-        })
-    }
-
     fn bad_rows(&self, view: ui::View) -> ui::View {
         if self.bad_rows.len() == 0 {
             return view;
@@ -160,36 +148,25 @@ impl MigrateReport {
 
     fn notes(&self, view: ui::View) -> ui::View {
         let doubts = self.doubts.len();
-        let sure = self.parameters;
-        let several = doubts.saturating_sub(sure.inferred + sure.chosen + sure.unreadable);
-        view.when(self.bincode_missing, |view| {
-            let text = "--from-bincode: no row is in bincode, the codec of do-memory 0.1.0 to 0.1.6";
+        let several = doubts.saturating_sub(self.parameters.uncertain());
+        let view = view.when(self.bincode_missing, |view| {
+            let text =
+                "--from-bincode: no row is in bincode, the codec of do-memory 0.1.0 to 0.1.6";
             view.note(Severity::Warning, text)
-        })
-        .when(several > 0, |view| {
-            let text = format!(
-                "{several} rows read differently in several layouts, and the more likely one was taken"
-            );
-            view.note(Severity::Warning, text)
-        })
-        .when(sure.unreadable > 0, |view| {
-            let text = format!(
-                "{} parameters are unreadable; their bytes are kept in the metadata of their episodes",
-                sure.unreadable
-            );
-            view.note(Severity::Warning, text)
-        })
-        .when(self.inflated, |view| {
-            let text = "rows that were compressed are stored as do-memory reads them; \
+        });
+        self.parameters
+            .told(doubts::told_of_rows(several, view))
+            .when(self.inflated, |view| {
+                let text = "rows that were compressed are stored as do-memory reads them; \
                         compact --recompress makes them small again";
-            view.note(Severity::Advice, text)
-        })
-        .when(doubts > 0, |view| {
-            view.note(
-                Severity::Info,
-                "--verbose names each value that is not certain, --format json lists them",
-            )
-        })
+                view.note(Severity::Advice, text)
+            })
+            .when(doubts > 0, |view| {
+                view.note(
+                    Severity::Info,
+                    "--verbose names each value that is not certain, --format json lists them",
+                )
+            })
     }
 
     fn next(&self, view: ui::View) -> ui::View {

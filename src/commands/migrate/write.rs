@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::super::{Context, staging};
+use super::super::{Context, access, staging};
 use super::build::{Built, Site};
 use super::quarantine::Quarantine;
 use super::report::{MigrateReport, Outcome};
 use super::steps::Parts;
-use super::{Args, text, thorough};
+use super::{Args, text};
 use crate::cache::Table;
 use crate::cache::contents::Contents;
 use crate::cache::schema::{self, Standing};
@@ -41,7 +41,7 @@ pub(super) fn in_place(args: &Args, context: &Context<'_>) -> Result<MigrateRepo
         locked: Some(replacement.target()),
         quarantine: quarantine.as_mut(),
     };
-    let options = thorough(context)?;
+    let options = access::thorough(context)?;
     let built = file::read(replacement.target(), &options, |snapshot| {
         site.build(snapshot)
     })?;
@@ -73,9 +73,7 @@ pub(super) fn to_output(
         locked: None,
         quarantine: quarantine.as_mut(),
     };
-    let built = file::stream(&context.cache, &thorough(context)?, |snapshot| {
-        site.build(snapshot)
-    })?;
+    let built = access::stream(context, |snapshot| site.build(snapshot))?;
     let mut report = verified(context, built, new.path())?;
     if report.outcome == Outcome::Migrated {
         context.cancel.check()?;

@@ -50,7 +50,9 @@ fn advice(kind: &'static str, message: String, run: Option<&'static str>) -> Adv
 }
 
 fn old_layout(report: &StatsReport) -> Option<Advice> {
-    let message = "the cache is of an earlier do-memory; once migrated it records more".to_owned();
+    let message =
+        "the cache is of an earlier do-memory, and records nothing of itself before it is migrated"
+            .to_owned();
     report
         .old_layout
         .then(|| advice("migrate", message, Some("redb-cache migrate")))

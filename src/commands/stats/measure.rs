@@ -65,6 +65,7 @@ pub(super) fn look(
 /// The rows as the engine sees them; `None` for a layout before the current one, of which only
 /// what needs no decoding is told.
 fn current(snapshot: &Snapshot) -> Result<Option<View>> {
+    access::require_known(snapshot)?;
     let Some(txn) = snapshot.begin_read()? else {
         return Ok(None);
     };
@@ -121,7 +122,8 @@ fn read_rows(
     let mut tables = snapshot.tables()?;
     tables.retain(|table| !OWN_TABLES.contains(&table.name.as_str()));
     let now_ms = report.at.timestamp_millis();
-    if report.exact {
+    // Of an old cache nothing is recorded.
+    if report.exact || (view.is_none() && snapshot.length() <= SMALL) {
         let counted = exact::count(context, snapshot, view, &tables, now_ms)?;
         if view.is_some() {
             report.compression.rows = Some(counted.compressed_rows);

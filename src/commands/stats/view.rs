@@ -14,8 +14,11 @@ impl Report for StatsReport {
     }
 
     fn view(&self) -> View {
-        let view = self.activity_of(self.entries_of(self.storage_of(View::new())));
-        let view = self.compression_of(self.limits_of(view));
+        let view = self.entries_of(self.storage_of(View::new()));
+        // An old cache records nothing of this.
+        let view = view.when(!self.old_layout, |view| {
+            self.compression_of(self.limits_of(self.activity_of(view)))
+        });
         let view = self.notes_of(view);
         view.each(&self.advice, |view, advice| {
             view.note(Severity::Advice, advice.message.clone())
@@ -31,11 +34,21 @@ impl StatsReport {
     fn storage_of(&self, view: View) -> View {
         view.heading("storage")
             .pair("file", Cell::key(&self.cache))
+            .when(self.old_layout, |view| view.pair("format", self.format()))
             .pair("length", Cell::bytes(self.storage.length))
             .pair("on disk", Cell::bytes(self.storage.on_disk))
             .pair("used", Cell::bytes(self.storage.used))
             .pair("keys and values", Cell::bytes(self.storage.stored))
             .pair("reclaimable", Cell::bytes(self.storage.reclaimable))
+    }
+
+    /// As `migrate` tells it.
+    fn format(&self) -> String {
+        let version = match self.schema_version {
+            Some(version) => format!("schema version {version}"),
+            None => "no schema version".to_owned(),
+        };
+        format!("file format {}, {version}", self.file_format)
     }
 
     fn entries_of(&self, view: View) -> View {
