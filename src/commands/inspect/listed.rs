@@ -28,14 +28,18 @@ impl Row {
         self.expires.is_some_and(|at| at <= now)
     }
 
-    pub fn cells(&self, compressed: bool, now: DateTime<Utc>) -> Vec<Cell> {
+    pub fn is_recorded(&self) -> bool {
+        self.accessed.is_some() || self.expires.is_some()
+    }
+
+    pub fn cells(&self, compressed: bool, recorded: bool, now: DateTime<Utc>) -> Vec<Cell> {
         let cells = [
             Some(Cell::key(&self.key)),
             Some(Cell::bytes(self.bytes)),
             compressed.then(|| Cell::bytes(self.raw_bytes)),
             Some(since(self.written, now)),
-            Some(since(self.accessed, now)),
-            Some(until(self.expires, now)),
+            recorded.then(|| since(self.accessed, now)),
+            recorded.then(|| until(self.expires, now)),
         ];
         cells.into_iter().flatten().collect()
     }

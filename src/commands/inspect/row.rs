@@ -20,6 +20,8 @@ use crate::ui::{Cell, Severity, View};
 
 /// Bytes in a line of a hexadecimal dump.
 const DUMP_LINE: usize = 16;
+/// Steps that are named; JSON names all.
+const LISTED: usize = 10;
 
 /// A row and what is known of it.
 #[derive(Debug, Serialize)]
@@ -285,35 +287,38 @@ impl RowReport {
         let Some(read) = self.parameters.filter(|read| read.uncertain() > 0) else {
             return view;
         };
-        let steps: Vec<_> = self
-            .doubts
-            .iter()
-            .map(|doubt| doubt.step.to_string())
-            .collect();
-        let word = if steps.len() == 1 { "step" } else { "steps" };
         let text = format!(
-            "parameters of {} of {} steps are not certain: {}, in {word} {}",
+            "parameters of {} of {} steps are not certain: {}",
             read.uncertain(),
             read.total(),
-            list(read),
-            steps.join(", ")
+            list(&self.doubts),
         );
         read.told(view.note(Severity::Info, text))
     }
 }
 
-/// `1 inferred, 2 chosen`, without those that are none.
-fn list(read: Parameters) -> String {
+/// `inferred in steps 2, 4; chosen in step 1`.
+fn list(doubts: &[Doubt]) -> String {
     let kinds = [
-        (read.inferred, "inferred"),
-        (read.chosen, "chosen"),
-        (read.unreadable, "unreadable"),
+        (Certainty::Inferred, "inferred"),
+        (Certainty::Chosen, "chosen"),
+        (Certainty::Unreadable, "unreadable"),
     ];
-    let named = kinds.iter().filter(|(count, _)| *count > 0);
-    let words: Vec<_> = named
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
-    words.join(", ")
+    let mut parts = Vec::new();
+    for (kind, name) in kinds {
+        let steps = doubts.iter().filter(|doubt| doubt.certainty == kind);
+        let mut steps: Vec<_> = steps.map(|doubt| doubt.step.to_string()).collect();
+        let word = if steps.len() == 1 { "step" } else { "steps" };
+        let more = steps.len().saturating_sub(LISTED);
+        steps.truncate(LISTED);
+        if more > 0 {
+            steps.push(format!("{more} more"));
+        }
+        if !steps.is_empty() {
+            parts.push(format!("{name} in {word} {}", steps.join(", ")));
+        }
+    }
+    parts.join("; ")
 }
 
 fn pretty(value: &Shown<'_>) -> String {
@@ -323,7 +328,22 @@ fn pretty(value: &Shown<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::dump;
+    use super::{Doubt, dump, list};
+    use crate::layout::Certainty;
+
+    #[test]
+    fn steps_are_named_by_how_sure_they_are_and_not_all() {
+        let doubt = |step, certainty| Doubt { step, certainty };
+        let mut doubts = vec![
+            doubt(1, Certainty::Chosen),
+            doubt(2, Certainty::Inferred),
+            doubt(4, Certainty::Inferred),
+        ];
+        assert_eq!(list(&doubts), "inferred in steps 2, 4; chosen in step 1");
+        doubts = (1..=12).map(|n| doubt(n, Certainty::Unreadable)).collect();
+        let ten = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10";
+        assert_eq!(list(&doubts), format!("unreadable in steps {ten}, 2 more"));
+    }
 
     #[test]
     fn a_line_of_a_dump_lines_up_however_short_it_is() {

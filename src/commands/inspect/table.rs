@@ -190,15 +190,20 @@ impl TableReport {
 
     fn keys_of(&self, view: View) -> View {
         let compressed = self.keys.iter().any(Row::is_compressed);
+        // Of an old cache nothing of this is recorded.
+        let recorded = self.keys.iter().any(Row::is_recorded);
         let columns = [
             Some(Column::left("key")),
             Some(Column::right("size")),
             compressed.then(|| Column::right("inflated")),
             Some(Column::left("age")),
-            Some(Column::left("last access")),
-            Some(Column::left("expires in")),
+            recorded.then(|| Column::left("last access")),
+            recorded.then(|| Column::left("expires in")),
         ];
-        let rows = self.keys.iter().map(|row| row.cells(compressed, self.now));
+        let rows = self
+            .keys
+            .iter()
+            .map(|row| row.cells(compressed, recorded, self.now));
         view.table(columns.into_iter().flatten(), rows)
     }
 }
