@@ -181,6 +181,7 @@ Register-ArgumentCompleter -Native -CommandName 'redb-cache' -ScriptBlock {
             break
         }
         'redb-cache;export' {
+            [CompletionResult]::new('--undecodable', '--undecodable', [CompletionResultType]::ParameterName, 'What becomes of a row that does not decode')
             [CompletionResult]::new('--cache', '--cache', [CompletionResultType]::ParameterName, 'The cache file')
             [CompletionResult]::new('--lock-timeout', '--lock-timeout', [CompletionResultType]::ParameterName, 'How long to wait for a cache that is in use: 0s, 500ms, 1m')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')

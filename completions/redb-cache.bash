@@ -194,12 +194,16 @@ _redb__cache() {
             return 0
             ;;
         redb__cache__subcmd__export)
-            opts="-q -v -h --all --cache --lock-timeout --format --color --quiet --verbose --help"
+            opts="-q -v -h --all --undecodable --cache --lock-timeout --format --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --undecodable)
+                    COMPREPLY=($(compgen -W "skip base64" -- "${cur}"))
+                    return 0
+                    ;;
                 --cache)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

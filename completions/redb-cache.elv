@@ -170,6 +170,7 @@ set edit:completion:arg-completer[redb-cache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'redb-cache;export'= {
+            cand --undecodable 'What becomes of a row that does not decode'
             cand --cache 'The cache file'
             cand --lock-timeout 'How long to wait for a cache that is in use: 0s, 500ms, 1m'
             cand --format 'The form of the result'

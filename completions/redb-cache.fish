@@ -153,6 +153,8 @@ complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s y -l y
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s v -l verbose -d 'Say on stderr what is being done'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l undecodable -d 'What becomes of a row that does not decode' -r -f -a "skip\t'It is named on stderr and left out'
+base64\t'Its value is written as {"base64":"..."}, inflated if it is compressed'"
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l cache -d 'The cache file' -r -F
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
