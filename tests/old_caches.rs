@@ -249,6 +249,31 @@ fn a_row_that_layouts_read_differently_is_shown_and_told_as_doubtful() {
 }
 
 #[test]
+fn parameters_that_cannot_be_read_are_told_and_exit_3() {
+    let (_dir, path) = copy_of("0.1.31-real-a");
+    let truth = common::truth("0.1.31-real-a");
+    let episodes = truth["episodes"].as_object().unwrap();
+    let file = |value: &Value| value["steps"][0]["parameters"].to_string().contains("src/");
+    let (key, _) = episodes.iter().find(|(_, value)| file(value)).unwrap();
+    let mut row = run(&path, &["inspect", "episodes", key, "--raw"]).stdout;
+    let at = row.windows(4).position(|bytes| bytes == b"src/").unwrap();
+    // No number and no text.
+    for byte in row[at..].iter_mut().take_while(|byte| **byte >= b' ') {
+        *byte = 0xff;
+    }
+    put(&path, "episodes", key, &row);
+    let shown = json(&path, &["inspect", "episodes", key], 3);
+    assert_eq!(shown["parameters"]["unreadable"], 1, "{shown:#}");
+    let export = run(&path, &["export", "episodes"]);
+    assert_eq!(export.status.code(), Some(3));
+    assert_eq!(lines(&export.stdout).len(), 400);
+    let said = String::from_utf8(export.stderr).unwrap();
+    assert!(said.contains("1 parameters are unreadable"), "{said}");
+    let health = json(&path, &["health", "--deep"], 12);
+    assert_eq!(check(&health, "rows")["state"], "attention");
+}
+
+#[test]
 fn rows_that_do_not_decode_are_left_out_or_written_as_they_are_stored() {
     let (dir, path) = copy_of("0.1.22");
     put(&path, "episodes", "torn", b"\x05\xff");
