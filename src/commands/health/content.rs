@@ -75,7 +75,7 @@ fn inside(
     if current.is_none() {
         report.set(
             Subject::Records,
-            Check::unknown("not those of an old cache"),
+            Check::unknown("checked once it is migrated"),
         );
     }
     if let Some(view) = current {
