@@ -32,6 +32,23 @@ impl Fixture {
         Ok(fixture)
     }
 
+    /// Every fixture, whichever release wrote it, by name.
+    ///
+    /// # Errors
+    /// When the folder of fixtures cannot be read, or one of them is not whole.
+    pub fn all() -> Result<Vec<(String, Self)>> {
+        let folder = shared("REDB_CACHE_FIXTURES", "fixtures");
+        let found = fs::read_dir(&folder)
+            .with_context(|| format!("cannot read the fixtures in {}", folder.display()))?;
+        let mut fixtures = Vec::new();
+        for entry in found {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            fixtures.push((name.clone(), Self::find(&name)?));
+        }
+        fixtures.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(fixtures)
+    }
+
     /// The truth file.
     #[must_use]
     pub fn truth(&self) -> PathBuf {

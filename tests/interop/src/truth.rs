@@ -139,6 +139,14 @@ impl Truth {
         })
     }
 
+    /// The truth that these rows are.
+    #[must_use]
+    pub fn of(tables: impl IntoIterator<Item = (Table, Rows)>) -> Self {
+        Self {
+            tables: tables.into_iter().collect(),
+        }
+    }
+
     /// The rows of one table; none when the truth does not mention it.
     #[must_use]
     pub fn rows(&self, table: Table) -> &Rows {
