@@ -1,6 +1,5 @@
 //! A file under a name that was free, which gets its name when it is whole.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -9,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::replace::{folder_of, sync_folder_of};
-use super::space;
+use super::{space, unfinished};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Copies `from` to `to`, open to nobody but its owner, and returns when the copy is durable.
@@ -55,10 +54,7 @@ impl NewFile {
     /// [`ErrorKind::Failed`] when there is no folder for it.
     pub fn draft(to: &Path, what: &'static str, mode: u32) -> Result<(Self, File)> {
         let refuse = |error| refused(error, to, what);
-        let mut name = OsString::from(".");
-        name.push(to.file_name().unwrap_or_default());
-        name.push(".redb-cache-part");
-        let part = to.with_file_name(name);
+        let part = unfinished::part_of(to);
         match fs::remove_file(&part) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refuse(error)),
             _ => {}

@@ -24,6 +24,7 @@ pub mod space;
 #[cfg(feature = "cli")]
 mod spool;
 mod tables;
+mod unfinished;
 mod verified;
 mod wait;
 mod waiting;
@@ -39,3 +40,4 @@ pub use snapshot::{ReadVia, Snapshot};
 #[cfg(feature = "cli")]
 pub use spool::stream;
 pub use tables::{PageUse, TableInfo, Value, ValueKind, ValueRef};
+pub use unfinished::is_unfinished;

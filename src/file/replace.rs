@@ -10,7 +10,8 @@
 //! | S8 | the stage is renamed over the path | old or new |
 //! | S9, S10 | the folder is made durable, the lock released | the new file |
 
-use std::ffi::OsString;
+mod keep;
+
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -19,25 +20,12 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use super::copy::{copy_new, refused, same_bytes};
 use super::header::{Identity, open_regular};
 use super::lock::ExclusiveLock;
-use super::numbered::{next_numbered, numbered};
-use super::space;
+use super::{space, unfinished};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What becomes of the file that is replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Backup {
-    /// It goes.
-    None,
-    /// It stays under this name, which must be free.
-    At(PathBuf),
-    /// It stays beside, as `<name>.backup-1` or with the number after the last one.
-    Beside,
-    /// The same with another word than `backup`.
-    BesideAs(&'static str),
-}
+pub use keep::Backup;
 
 /// A replacement in progress. Dropped before its end, it leaves the old file and no trace.
 ///
@@ -62,15 +50,9 @@ impl Replacement {
         let target = fs::canonicalize(path.as_ref()).map_err(|error| at(error, path.as_ref()))?;
         let lock = ExclusiveLock::acquire(&target, lock_timeout)?;
         let original = fs::metadata(&target).map_err(|error| at(error, &target))?;
-        let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else {
-            return Err(Error::new(ErrorKind::Failed, "the path names no file").at(target));
-        };
-        let mut stage = OsString::from(".");
-        stage.push(name);
-        stage.push(".redb-cache-stage");
         let replacement = Self {
-            stage: folder.join(stage),
-            folder: folder.to_owned(),
+            stage: unfinished::stage_of(&target),
+            folder: folder_of(&target).to_owned(),
             finished: false,
             lock,
             original,
@@ -101,39 +83,6 @@ impl Replacement {
         space::require(&self.folder, bytes)
     }
 
-    /// Refuses to begin where the old file can never be kept. Whether a file that has the name may
-    /// stay there is for the end to say: after a swap it is the backup of the run before.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Failed`] for the cache's own name, a name that no file has, a missing folder.
-    pub fn require_backup(&self, backup: &Backup) -> Result<()> {
-        let Backup::At(path) = backup else {
-            return Ok(());
-        };
-        let kind = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_file() && !self.is_own_name(path) => return Ok(()),
-            Ok(_) => io::ErrorKind::AlreadyExists,
-            Err(_) if folder_of(path).is_dir() => return Ok(()),
-            Err(_) => io::ErrorKind::NotFound,
-        };
-        Err(refused(kind.into(), path, "backup"))
-    }
-
-    /// Refuses, besides, a name that is taken by anything but the original itself, which a run that
-    /// was killed before the swap has kept there.
-    ///
-    /// # Errors
-    /// As [`Replacement::require_backup`].
-    pub fn require_new_backup(&self, backup: &Backup) -> Result<()> {
-        self.require_backup(backup)?;
-        match backup {
-            Backup::At(path) if path.exists() && !self.is_kept_at(path)? => {
-                Err(refused(io::ErrorKind::AlreadyExists.into(), path, "backup"))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Creates the stage, empty, open to nobody who could not open the original.
     ///
     /// # Errors
@@ -146,7 +95,12 @@ impl Replacement {
             .mode(0o600)
             .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&self.stage)
-            .map_err(|error| at(error, &self.stage))?;
+            .map_err(|error| {
+                at(error, &self.stage).help(
+                    "the new file is built in the folder of the cache: make sure that it can be \
+                     written, and by whom you are",
+                )
+            })?;
         self.copy_owner(&file)
             .map_err(|error| at(error, &self.stage))?;
         Ok(file)
@@ -200,79 +154,6 @@ impl Replacement {
     /// Gives up: the old file stays, the stage goes.
     pub fn abandon(self) {
         drop(self);
-    }
-
-    fn keep_original(&self, backup: Backup) -> Result<Option<PathBuf>> {
-        match backup {
-            Backup::None => Ok(None),
-            Backup::At(path) => match self.link_to(&path)? {
-                Some(path) => Ok(Some(path)),
-                None => Err(refused(
-                    io::ErrorKind::AlreadyExists.into(),
-                    &path,
-                    "backup",
-                )),
-            },
-            Backup::Beside => self.keep_beside("backup"),
-            Backup::BesideAs(what) => self.keep_beside(what),
-        }
-    }
-
-    fn keep_beside(&self, what: &str) -> Result<Option<PathBuf>> {
-        // The run before linked it, and was killed before it came to the swap.
-        for (_, path) in numbered(&self.target, what)? {
-            if self.is_kept_at(&path)? {
-                return Ok(Some(path));
-            }
-        }
-        let path = next_numbered(&self.target, what)?;
-        match self.link_to(&path)? {
-            Some(path) => Ok(Some(path)),
-            None => Err(refused(
-                io::ErrorKind::AlreadyExists.into(),
-                &path,
-                "backup",
-            )),
-        }
-    }
-
-    /// Keeps the original as `path`. `None` is a name that something else has.
-    fn link_to(&self, path: &Path) -> Result<Option<PathBuf>> {
-        match fs::hard_link(&self.target, path) {
-            Ok(()) => {}
-            // The run before linked it, and was killed before it came to the swap.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Ok(self.is_kept_at(path)?.then(|| path.to_owned()));
-            }
-            // Another file system, or one without hard links.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::CrossesDevices
-                        | io::ErrorKind::Unsupported
-                        | io::ErrorKind::PermissionDenied
-                ) =>
-            {
-                copy_new(&self.target, path)?;
-            }
-            Err(error) => return Err(refused(error, path, "backup")),
-        }
-        sync_folder_of(path)?;
-        Ok(Some(path.to_owned()))
-    }
-
-    /// Whether what has the name is the original, under another name than its own, which the new
-    /// file takes. On another file system it is a copy.
-    fn is_kept_at(&self, path: &Path) -> Result<bool> {
-        let taken = fs::symlink_metadata(path).map_err(|error| at(error, path))?;
-        if taken.is_file() && taken.dev() != self.original.dev() {
-            return same_bytes(&self.target, path);
-        }
-        Ok(Identity::of(&taken) == self.lock.identity() && !self.is_own_name(path))
-    }
-
-    fn is_own_name(&self, path: &Path) -> bool {
-        fs::canonicalize(path).is_ok_and(|path| path == self.target)
     }
 
     /// The path must still name the file that is locked.
