@@ -214,54 +214,60 @@ pub fn copy_table(
     table: &TableInfo,
     seen: &mut dyn FnMut(&str, ValueRef<'_>) -> Result<()>,
 ) -> Result<()> {
-    let name = table.name.as_str();
+    let mut copy = TableCopy {
+        from,
+        txn,
+        name: &table.name,
+        seen,
+    };
     match table.kind {
-        ValueKind::Bytes => {
-            let mut to = txn.open_table(TableDefinition::<&str, &[u8]>::new(name))?;
-            copy_rows(from, name, seen, |key, value| match value {
-                ValueRef::Bytes(bytes) => Ok(to.insert(key, bytes).map(drop)?),
-                _ => Ok(()),
-            })
-        }
-        ValueKind::Text => {
-            let mut to = txn.open_table(TableDefinition::<&str, &str>::new(name))?;
-            copy_rows(from, name, seen, |key, value| match value {
-                ValueRef::Text(text) => Ok(to.insert(key, text).map(drop)?),
-                _ => Ok(()),
-            })
-        }
-        ValueKind::U64 => {
-            let mut to = txn.open_table(TableDefinition::<&str, u64>::new(name))?;
-            copy_rows(from, name, seen, |key, value| match value {
-                ValueRef::U64(number) => Ok(to.insert(key, number).map(drop)?),
-                _ => Ok(()),
-            })
-        }
-        ValueKind::I64 => {
-            let mut to = txn.open_table(TableDefinition::<&str, i64>::new(name))?;
-            copy_rows(from, name, seen, |key, value| match value {
-                ValueRef::I64(number) => Ok(to.insert(key, number).map(drop)?),
-                _ => Ok(()),
-            })
-        }
+        ValueKind::Bytes => copy.rows::<&[u8]>(|value| match value {
+            ValueRef::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }),
+        ValueKind::Text => copy.rows::<&str>(|value| match value {
+            ValueRef::Text(text) => Some(text),
+            _ => None,
+        }),
+        ValueKind::U64 => copy.rows::<u64>(|value| match value {
+            ValueRef::U64(number) => Some(number),
+            _ => None,
+        }),
+        ValueKind::I64 => copy.rows::<i64>(|value| match value {
+            ValueRef::I64(number) => Some(number),
+            _ => None,
+        }),
         ValueKind::Multimap | ValueKind::Other => Err(Error::new(
             ErrorKind::Failed,
-            format!("the table {name:?} cannot be written row by row"),
+            format!("the table {:?} cannot be written row by row", table.name),
         )),
     }
 }
 
-fn copy_rows(
-    from: &Snapshot,
-    table: &str,
-    seen: &mut dyn FnMut(&str, ValueRef<'_>) -> Result<()>,
-    mut put: impl FnMut(&str, ValueRef<'_>) -> Result<()>,
-) -> Result<()> {
-    from.scan(table, None, &mut |key, value| {
-        put(key, value)?;
-        seen(key, value)?;
-        Ok(ControlFlow::Continue(()))
-    })
+struct TableCopy<'a> {
+    from: &'a Snapshot,
+    txn: &'a WriteTransaction,
+    name: &'a str,
+    seen: &'a mut dyn FnMut(&str, ValueRef<'_>) -> Result<()>,
+}
+
+impl TableCopy<'_> {
+    /// Copies each row whose value is the one that `pick` finds in it.
+    fn rows<V: redb::Value + 'static>(
+        &mut self,
+        pick: for<'v> fn(ValueRef<'v>) -> Option<V::SelfType<'v>>,
+    ) -> Result<()> {
+        let mut to = self
+            .txn
+            .open_table(TableDefinition::<&str, V>::new(self.name))?;
+        self.from.scan(self.name, None, &mut |key, value| {
+            if let Some(value) = pick(value) {
+                to.insert(key, value)?;
+            }
+            (self.seen)(key, value)?;
+            Ok(ControlFlow::Continue(()))
+        })
+    }
 }
 
 fn copy_dictionaries(view: &View, txn: &WriteTransaction, needed: &BTreeSet<u32>) -> Result<()> {
