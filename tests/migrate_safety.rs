@@ -127,6 +127,24 @@ fn a_cache_in_use_is_refused_in_place_and_read_for_an_output() {
 }
 
 #[test]
+fn of_runs_at_the_same_time_one_migrates_and_its_backup_stays_the_newest() {
+    let (dir, path) = copy_of("0.1.34");
+    let holder = redb::Database::open(&path).unwrap();
+    let args = ["migrate", "--lock-timeout", "30s"];
+    let children: Vec<_> = (0..3).map(|_| start(&path, &args)).collect();
+    // Meanwhile each of them sees an old cache, and waits for it.
+    std::thread::sleep(Duration::from_secs(2));
+    drop(holder);
+    for mut child in children {
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+    assert_eq!(names(dir.path()), ["cache.redb", "cache.redb.backup-1"]);
+    json(&path, &["migrate", "--rollback", "--yes"], 0);
+    let restored = json(&path, &["migrate", "--dry-run"], 0);
+    assert_eq!(restored["from"]["schema_version"], 3);
+}
+
+#[test]
 fn a_file_left_by_a_killed_process_is_migrated() {
     let (_dir, path) = copy_of("0.1.34");
     let killed = path.with_extension("killed");
@@ -219,6 +237,7 @@ fn a_folder_that_may_not_be_written_is_named() {
     if !may_all {
         let said = refusal(&path, &["migrate"], 1);
         assert!(said.contains("access denied"), "{said}");
+        assert!(said.contains("the folder of the cache"), "{said}");
         json(&path, &["migrate", "--dry-run"], 0);
         assert!(state(&path) == before);
     }

@@ -119,6 +119,15 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Done> {
 }
 
 fn migrate(args: &Args, context: &Context<'_>) -> Result<MigrateReport> {
+    loop {
+        // Another run may migrate the cache while this one waits for the lock.
+        if let Some(report) = attempt(args, context)? {
+            return Ok(report);
+        }
+    }
+}
+
+fn attempt(args: &Args, context: &Context<'_>) -> Result<Option<MigrateReport>> {
     let looks_current = access::snapshot(context, |snapshot| {
         Ok(Source::of(snapshot)?.claims_to_be_current())
     })?;
@@ -131,12 +140,12 @@ fn migrate(args: &Args, context: &Context<'_>) -> Result<MigrateReport> {
             report.outcome = Outcome::Refused;
         }
         if args.dry_run || report.outcome != Outcome::Forecast {
-            return Ok(report);
+            return Ok(Some(report));
         }
     }
     match &args.output {
-        Some(output) => write::to_output(args, context, output),
-        None => write::in_place(args, context),
+        Some(output) => write::to_output(args, context, output).map(Some),
+        None => write::in_place(args, context, looks_current),
     }
 }
 

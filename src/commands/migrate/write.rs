@@ -8,6 +8,7 @@ use super::super::{Context, access, staging};
 use super::build::{Built, Site};
 use super::quarantine::Quarantine;
 use super::report::{MigrateReport, Outcome};
+use super::source::Source;
 use super::steps::Parts;
 use super::{Args, text};
 use crate::cache::Table;
@@ -16,11 +17,16 @@ use crate::cache::schema::{self, Standing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Backup, NewFile, Replacement};
 
-/// Puts the migrated cache in the place of the original.
+/// Puts the migrated cache in the place of the original. `None` is a cache that looked old and has
+/// become current since: its backup is the other run's, and must stay the newest.
 ///
 /// # Errors
 /// Those of [`run`](super::run).
-pub(super) fn in_place(args: &Args, context: &Context<'_>) -> Result<MigrateReport> {
+pub(super) fn in_place(
+    args: &Args,
+    context: &Context<'_>,
+    looked_current: bool,
+) -> Result<Option<MigrateReport>> {
     if args.no_backup {
         let question = format!("Migrate {} without a backup?", context.cache.display());
         context.confirm(&question, args.yes)?;
@@ -43,15 +49,19 @@ pub(super) fn in_place(args: &Args, context: &Context<'_>) -> Result<MigrateRepo
     };
     let options = access::thorough(context)?;
     let built = file::read(replacement.target(), &options, |snapshot| {
-        site.build(snapshot)
+        let overtaken = !looked_current && Source::of(snapshot)?.claims_to_be_current();
+        (!overtaken).then(|| site.build(snapshot)).transpose()
     })?;
+    let Some(built) = built else {
+        return Ok(None);
+    };
     let mut report = verified(context, built, replacement.stage_path())?;
     if report.outcome == Outcome::Migrated {
         context.cancel.check()?;
         report.quarantine = set_aside(quarantine, &report)?;
         report.backup = replacement.finish(backup)?.map(|path| text(&path));
     }
-    Ok(report)
+    Ok(Some(report))
 }
 
 /// Writes the migrated cache to a path of its own.
