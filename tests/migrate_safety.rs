@@ -145,6 +145,35 @@ fn of_runs_at_the_same_time_one_migrates_and_its_backup_stays_the_newest() {
 }
 
 #[test]
+fn files_that_would_take_each_others_names_are_refused_before_the_work() {
+    let (dir, path) = copy_of("0.1.34");
+    let before = state(&path);
+    let name = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let new = name("new.redb");
+    let same = format!("{}/./new.redb", dir.path().display());
+    for [one, other] in [["--output", "--quarantine"], ["--backup", "--quarantine"]] {
+        let args = ["migrate", "--skip-bad", one, &new, other, &same];
+        let said = refusal(&path, &args, 2);
+        let names_both = format!("{one} and {other} name the same file");
+        assert!(said.contains(&names_both), "{said}");
+    }
+    let itself = path.to_str().unwrap();
+    for option in ["--output", "--backup"] {
+        refusal(&path, &["migrate", option, itself], 2);
+    }
+    refusal(&path, &["migrate", "--skip-bad", "--quarantine", itself], 2);
+    for unfinished in [".cache.redb.redb-cache-stage", ".new.redb.redb-cache-part"] {
+        let unfinished = name(unfinished);
+        for option in ["--output", "--backup"] {
+            let said = refusal(&path, &["migrate", option, &unfinished], 2);
+            assert!(said.contains("unfinished files"), "{said}");
+        }
+    }
+    assert!(state(&path) == before);
+    assert_eq!(names(dir.path()), ["cache.redb"]);
+}
+
+#[test]
 fn a_file_left_by_a_killed_process_is_migrated() {
     let (_dir, path) = copy_of("0.1.34");
     let killed = path.with_extension("killed");

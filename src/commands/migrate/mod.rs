@@ -3,6 +3,7 @@
 mod build;
 mod found;
 mod judge;
+mod names;
 mod quarantine;
 mod report;
 mod rollback;
@@ -110,6 +111,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Done> {
     if args.rollback {
         return rollback::run(args, context).map(Done::RolledBack);
     }
+    names::require_usable(args, &context.cache)?;
     let began = Instant::now();
     let mut report = migrate(args, context)?;
     report.bincode_missing = args.from_bincode && !report.from.codecs.contains_key(&Codec::Bincode);
