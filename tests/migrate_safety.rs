@@ -106,6 +106,20 @@ fn an_interrupted_migration_leaves_the_cache_and_no_trace() {
 }
 
 #[test]
+fn a_run_that_waits_for_the_cache_can_be_interrupted() {
+    let (dir, path) = copy_of("0.1.34");
+    let _holder = redb::Database::open(&path).unwrap();
+    let mut child = start(&path, &["migrate", "--lock-timeout", "10m"]);
+    std::thread::sleep(Duration::from_secs(1));
+    let began = Instant::now();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(names(dir.path()), ["cache.redb"]);
+}
+
+#[test]
 fn a_cache_in_use_is_refused_in_place_and_read_for_an_output() {
     let (dir, path) = copy_of("0.1.34");
     let holder = redb::Database::open(&path).unwrap();

@@ -108,7 +108,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<CompactReport> {
 }
 
 fn replace(args: &Args, context: &Context<'_>, report: &mut CompactReport) -> Result<()> {
-    let replacement = Replacement::begin(&context.cache, context.lock_timeout)?;
+    let replacement = staging::begin(context)?;
     // The copy is at most as large as what is used, give or take the pages of the trees.
     let used = report.before.used.unwrap_or(report.before.length);
     replacement.require_space(used.saturating_add(used / 8).saturating_add(1 << 20))?;

@@ -81,6 +81,11 @@ impl Quarantine {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn put(&mut self, table: Table, key: &str, stored: &[u8]) -> Result<()> {
+        self.insert(table, key, stored)
+            .map_err(|error| error.at(&self.to))
+    }
+
+    fn insert(&mut self, table: Table, key: &str, stored: &[u8]) -> Result<()> {
         let open = match self.open.take() {
             Some(open) => open,
             None => self.create()?,
@@ -110,9 +115,12 @@ impl Quarantine {
         let Some(Open { txn, db, draft }) = self.open else {
             return Ok(None);
         };
-        txn.commit()?;
-        db.close()?;
-        let held = staging::contents(draft.path())?;
+        let written = || {
+            txn.commit()?;
+            db.close()?;
+            staging::contents(draft.path())
+        };
+        let held = written().map_err(|error| error.at(&self.to))?;
         let count = |(name, (rows, _)): (&String, &(u64, u128))| {
             let records = Table::from_name(name).is_some_and(Table::holds_records);
             if records { *rows } else { 0 }

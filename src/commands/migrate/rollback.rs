@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::super::{Context, Report};
+use super::super::{Context, Report, staging};
 use super::report::{From, Outcome};
 use super::source::Source;
 use super::{Args, text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, Backup, ReadOptions, Replacement};
+use crate::file::{self, Backup, ReadOptions};
 use crate::ui::{self, Cell, Severity};
 
 /// The word in the name under which the migrated cache is kept.
@@ -105,7 +105,7 @@ fn require_cache(context: &Context<'_>, backup: &Path) -> Result<From> {
 
 /// The backup stays: what takes the place of the cache is a copy of it.
 fn put_back(context: &Context<'_>, backup: &Path) -> Result<Option<PathBuf>> {
-    let replacement = Replacement::begin(&context.cache, context.lock_timeout)?;
+    let replacement = staging::begin(context)?;
     let mut original = File::open(backup).map_err(|error| Error::from(error).at(backup))?;
     replacement.require_space(original.metadata()?.len())?;
     let mut stage = replacement.create_stage()?;

@@ -15,7 +15,7 @@ use crate::cache::Table;
 use crate::cache::contents::Contents;
 use crate::cache::schema::{self, Standing};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, Backup, NewFile, Replacement};
+use crate::file::{self, Backup, NewFile};
 
 /// Puts the migrated cache in the place of the original. `None` is a cache that looked old and has
 /// become current since: its backup is the other run's, and must stay the newest.
@@ -31,7 +31,7 @@ pub(super) fn in_place(
         let question = format!("Migrate {} without a backup?", context.cache.display());
         context.confirm(&question, args.yes)?;
     }
-    let replacement = Replacement::begin(&context.cache, context.lock_timeout)?;
+    let replacement = staging::begin(context)?;
     let backup = match &args.backup {
         Some(path) => Backup::At(path.clone()),
         None if args.no_backup => Backup::None,
