@@ -183,7 +183,7 @@ pub struct Parameters {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
-    /// There is one reading.
+    /// There is one reading of the kind that tools are called with.
     Exact,
     /// There are several; what stands in the same place of other rows decides.
     Inferred,

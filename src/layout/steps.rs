@@ -5,7 +5,9 @@
 //! ways through the row are followed step by step, the most plausible one to each byte is kept,
 //! and the best that reaches an ending is taken.
 
+mod cost;
 mod path;
+mod spans;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -14,20 +16,14 @@ use uuid::Uuid;
 
 use super::Layout;
 use super::ending::{Ending, ReadEnding};
-use super::untyped::{Chart, Effort, UNREADABLE, Value, Work, bits, oddity};
+use super::untyped::{Chart, Effort, Work};
 use super::wire::Wire;
 use crate::cache::record::{ExecutionResult, Misfit, TaskContext, TaskType};
+use cost::{Cost, head_cost, tail_cost};
+use spans::{How, Span, TRIES};
 
 /// Ways through the row that are kept after each step.
 const BEAM: usize = 32;
-/// Ends that are tried for parameters that cannot be read.
-const MOST_GUESSES: usize = 8;
-
-/// What is tried on a row, one after the other: for each step the first of the groups that leads on.
-const TRIES: [&[&[How]]; 2] = [
-    &[&[How::Usual], &[How::Thorough]],
-    &[&[How::Usual, How::Thorough], &[How::Guess]],
-];
 
 /// What comes before the steps.
 #[derive(Clone, Deserialize)]
@@ -76,47 +72,6 @@ struct Done {
     state: usize,
     parameters: Span,
     tail: Tail,
-}
-
-/// The parameters of a step.
-#[derive(Clone, Copy)]
-struct Span {
-    start: usize,
-    end: usize,
-    /// In which chart it is what; `None` for what cannot be read.
-    value: Option<(usize, Value)>,
-}
-
-/// What a way through the row costs, and what the next best one does.
-#[derive(Clone, Copy)]
-struct Cost {
-    best: f32,
-    second: f32,
-}
-
-impl Cost {
-    const NONE: Self = Self {
-        best: 0.0,
-        second: f32::INFINITY,
-    };
-
-    fn plus(self, cost: f32) -> Self {
-        Self {
-            best: self.best + cost,
-            second: self.second + cost,
-        }
-    }
-
-    /// Of two ways to the same place; says whether the other one is better.
-    fn join(&mut self, other: Self) -> bool {
-        let better = other.best < self.best;
-        let loser = self.best.max(other.best);
-        *self = Self {
-            best: self.best.min(other.best),
-            second: loser.min(self.second).min(other.second),
-        };
-        better
-    }
 }
 
 /// A way that reaches an ending of some layout.
@@ -309,117 +264,9 @@ impl<'a, W: Wire> Ways<'a, W> {
             }
         }
     }
-
-    /// Where the parameters that begin at `at` may end.
-    fn spans(&mut self, how: How, at: usize) -> Vec<(Span, f32)> {
-        match how {
-            How::Usual => self.usual(at),
-            How::Thorough => self.thorough(at),
-            How::Guess => self.guesses(at),
-        }
-    }
-
-    fn usual(&mut self, at: usize) -> Vec<(Span, f32)> {
-        let Some(chart) = self.charts.first_mut() else {
-            return Vec::new();
-        };
-        let values = chart.values(at).into_iter();
-        values
-            .map(|value| {
-                let span = Span {
-                    start: at,
-                    end: value.end,
-                    value: Some((0, value)),
-                };
-                (span, value.cost)
-            })
-            .collect()
-    }
-
-    /// What reads the shortest span that is followed by what must follow.
-    fn thorough(&mut self, at: usize) -> Vec<(Span, f32)> {
-        let mut spans = Vec::new();
-        for (guess, _) in self.guesses(at) {
-            let bytes = self.bytes.get(at..guess.end).unwrap_or_default();
-            let work = std::mem::take(&mut self.work);
-            let mut chart = Chart::new(bytes, Effort::Thorough, work);
-            let values = chart.values(0);
-            self.work = chart.take_work();
-            let whole = values.iter().find(|value| value.end == bytes.len());
-            if let Some(value) = whole {
-                let value = Some((self.charts.len(), *value));
-                let cost = value.map_or(0.0, |(_, value)| value.cost);
-                spans.push((Span { value, ..guess }, cost));
-                self.charts.push(chart);
-                break;
-            }
-        }
-        spans
-    }
-
-    /// The first places at which the rest of a step fits, and what must follow.
-    fn guesses(&mut self, at: usize) -> Vec<(Span, f32)> {
-        let mut work = 64 * self.bytes.len() + (1 << 20);
-        let mut guesses = Vec::new();
-        for end in at..self.bytes.len() {
-            let Some((_, after)) = self.tail(end) else {
-                continue;
-            };
-            work = match work.checked_sub(after - end) {
-                Some(left) if guesses.len() < MOST_GUESSES => left,
-                _ => break,
-            };
-            let rest = self.bytes.get(after..).unwrap_or_default();
-            let ends = || self.endings.iter().any(|(_, ending)| ending(rest).is_ok());
-            if W::prefix::<Head>(rest).is_ok() || ends() {
-                let span = Span {
-                    start: at,
-                    end,
-                    value: None,
-                };
-                guesses.push((span, UNREADABLE + 8.0 * bits((end - at) as u64)));
-            }
-        }
-        guesses
-    }
-}
-
-/// How parameters are read.
-#[derive(Clone, Copy)]
-enum How {
-    Usual,
-    /// Where they end before they are read.
-    Thorough,
-    /// Only where they end.
-    Guess,
 }
 
 fn keep_best(states: &mut Vec<State>) {
     states.sort_by(|a, b| a.cost.best.total_cmp(&b.cost.best));
     states.truncate(BEAM);
-}
-
-/// What speaks against the head of the step of that number.
-fn head_cost(head: &Head, number: u64) -> f32 {
-    let number = if head.step_number == number { 0.0 } else { 6.0 };
-    number + oddity(&head.tool) + oddity(&head.action)
-}
-
-/// What speaks against the tail of a step.
-fn tail_cost(tail: &Tail) -> f32 {
-    let result = match &tail.result {
-        None => 2.0,
-        Some(ExecutionResult::Success { output }) => 1.0 + oddity(output),
-        Some(ExecutionResult::Error { message }) => 1.5 + oddity(message),
-        Some(ExecutionResult::Timeout) => 3.0,
-    };
-    let tokens = tail
-        .tokens_used
-        .map_or(0.5, |tokens| 0.5 + 0.3 * bits(tokens));
-    let metadata: f32 = tail
-        .metadata
-        .iter()
-        .map(|(key, value)| 1.0 + oddity(key) + oddity(value))
-        .sum();
-    result + 0.3 * bits(tail.latency_ms) + tokens + metadata
 }

@@ -61,7 +61,17 @@ pub struct Survey {
     siblings: Siblings,
     /// For each layout how many rows can be of no other.
     rows: [u32; Layout::ALL.len()],
+    /// Episodes that were offered.
+    episodes: u64,
+    /// Of the episodes with steps how many can be of a layout with types, and how many cannot.
+    typed: u32,
+    untyped: u32,
 }
+
+/// Every episode up to this many teaches, of the others one in [`SAMPLED`]: what has been seen so
+/// often is known, and keys are in no order that would make the sample a special one.
+const TAUGHT_BY_ALL: u64 = 1 << 14;
+const SAMPLED: u64 = 16;
 
 impl Survey {
     /// Knows nothing yet but where the rows are from.
@@ -76,9 +86,15 @@ impl Survey {
     /// Learns from a row. Its memory is bounded, whatever the number of rows.
     pub fn add(&mut self, table: Table, bytes: &[u8]) {
         match table {
-            Table::Episodes if self.expects_untyped() => self.add_untyped(bytes),
+            Table::Episodes if self.declares_untyped() => {
+                self.episodes += 1;
+                if self.episodes <= TAUGHT_BY_ALL || self.episodes.is_multiple_of(SAMPLED) {
+                    self.add_untyped(bytes);
+                    self.typed = self.typed.saturating_add(u32::from(self.has_types(bytes)));
+                }
+            }
             Table::Episodes | Table::Patterns => {
-                let expected = |layout| self.expects(layout);
+                let expected = |layout| self.declares(layout);
                 if let Ok(fits) = fits::of(table, bytes, &self.siblings, expected) {
                     self.count(fits.iter().flat_map(|fit| within(&fit.layouts)).collect());
                 }
@@ -111,6 +127,14 @@ impl Survey {
     }
 
     fn standing(&self, layout: Layout) -> Standing {
+        match self.declared(layout) {
+            Standing::Expected if self.has_lost_its_version() => Standing::Possible,
+            Standing::Possible if self.has_lost_its_version() => Standing::Expected,
+            declared => declared,
+        }
+    }
+
+    fn declared(&self, layout: Layout) -> Standing {
         match self.origin {
             Some(origin) => origin.standing(layout),
             None if layout >= Layout::L6 => Standing::Expected,
@@ -118,8 +142,21 @@ impl Survey {
         }
     }
 
-    fn expects_untyped(&self) -> bool {
-        self.expects(Layout::L5) || self.expects(Layout::L1)
+    /// Whether every row contradicts the version that the file states, or that it states none: where
+    /// parameters have no types most rows with steps fit no later layout.
+    fn has_lost_its_version(&self) -> bool {
+        let declares = |origin: Origin| origin.schema.is_none_or(|version| version == 2);
+        let is_v3 = |origin: &Origin| origin.format == FileFormat::V3;
+        self.origin.filter(is_v3).is_some_and(declares) && self.typed > 0 && self.untyped == 0
+    }
+
+    /// Whether the file says of itself that it has such rows.
+    fn declares(&self, layout: Layout) -> bool {
+        self.declared(layout) == Standing::Expected
+    }
+
+    fn declares_untyped(&self) -> bool {
+        self.declares(Layout::L5) || self.declares(Layout::L1)
     }
 
     fn add_untyped(&mut self, bytes: &[u8]) {
@@ -135,7 +172,7 @@ impl Survey {
     }
 
     fn add_episode<W: Wire>(&mut self, codec: Codec, bytes: &[u8]) -> bool {
-        let endings = fits::endings(codec, &|layout| self.expects(layout));
+        let endings = fits::endings(codec, &|layout| self.declares(layout));
         if endings.is_empty() {
             return false;
         }
@@ -143,6 +180,9 @@ impl Survey {
             return false;
         };
         let layouts: Vec<_> = ways.layouts().map(|(layout, _)| layout).collect();
+        if ways.has_steps() && !self.has_types(bytes) {
+            self.untyped = self.untyped.saturating_add(1);
+        }
         if let Some(layout) = layouts.first() {
             for lesson in ways.lessons(*layout) {
                 lesson.teach(&mut self.siblings);
@@ -152,9 +192,19 @@ impl Survey {
         true
     }
 
+    /// Whether an episode has steps and is of a layout whose parameters have types.
+    fn has_types(&self, bytes: &[u8]) -> bool {
+        let typed = |layout| layout >= Layout::L6;
+        let fits = fits::of(Table::Episodes, bytes, &self.siblings, typed).unwrap_or_default();
+        fits.iter().any(|fit| match &fit.record {
+            Record::Episode(episode) => !episode.steps.is_empty(),
+            _ => false,
+        })
+    }
+
     /// Remembers a row that is of one layout alone.
     fn count(&mut self, layouts: Vec<Layout>) {
-        let mut expected = layouts.into_iter().filter(|layout| self.expects(*layout));
+        let mut expected = layouts.into_iter().filter(|layout| self.declares(*layout));
         if let (Some(layout), None) = (expected.next(), expected.next())
             && let Some(count) = self.rows.get_mut(layout as usize)
         {

@@ -20,6 +20,11 @@ pub(in crate::layout) struct Walked {
 }
 
 impl<W: Wire> Ways<'_, W> {
+    /// Whether anything stands in the episode whose layout had no types.
+    pub fn has_steps(&self) -> bool {
+        self.beginning.steps > 0
+    }
+
     /// The layouts that fit, each with what speaks against it.
     pub fn layouts(&self) -> impl Iterator<Item = (Layout, f32)> {
         self.arrivals.iter().map(|it| (it.layout, it.cost.best))

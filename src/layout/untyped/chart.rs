@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::cost;
 use super::reading::{Found, Node, Plain, Reading};
-use super::scalar::{nulls, runs, scalars, text_at};
+use super::scalar::{runs, scalars, text_at};
 use super::sequence::{self, Elements};
 use crate::layout::wire::Wire;
 
@@ -16,7 +16,7 @@ pub(in crate::layout) use super::reading::NodeId;
 const MAX_DEPTH: usize = 128;
 
 /// Work for a row of any length, and for each of its bytes. What one node costs bounds the memory.
-const WORK: usize = 1 << 20;
+const WORK: usize = 1 << 22;
 const WORK_A_BYTE: usize = 32;
 const WORK_A_NODE: usize = 16;
 
@@ -25,8 +25,10 @@ const WORK_A_NODE: usize = 16;
 pub(in crate::layout) enum Effort {
     /// Lists of one kind, keys that look like keys, text that looks like text.
     Usual,
-    /// Anything that the codec can have written.
+    /// Lists of anything, keys and numbers of any kind.
     Thorough,
+    /// Anything that the codec can have written, even where something plainly is text.
+    Exhaustive,
 }
 
 /// How much may still be tried on a row, so that no row takes long.
@@ -37,6 +39,18 @@ impl Work {
     /// For a row of `len` bytes.
     pub fn for_row(len: usize) -> Self {
         Self(WORK.saturating_add(len.saturating_mul(WORK_A_BYTE)))
+    }
+
+    /// A part that leaves enough for others.
+    pub fn part(&mut self) -> Self {
+        let part = self.0 / 4;
+        self.0 -= part;
+        Self(part)
+    }
+
+    /// Takes back what a part did not need.
+    pub fn give_back(&mut self, part: Self) {
+        self.0 += part.0;
     }
 
     /// Takes some of it, or says that not so much is left.
@@ -134,7 +148,7 @@ impl<'a, W: Wire> Chart<'a, W> {
             && !text.is_empty()
         {
             let (cost, is_clear) = cost::text(text);
-            clear = is_clear && self.effort == Effort::Usual;
+            clear = is_clear && self.effort != Effort::Exhaustive;
             found.add(span.end, cost, f32::INFINITY, Reading::Text(span));
         }
         if !clear {
@@ -167,10 +181,7 @@ impl<'a, W: Wire> Chart<'a, W> {
             let key = self.bytes.get(key.clone()).map(std::str::from_utf8);
             matches!(key, Some(Ok(key)) if key.len() > 1 && cost::is_identifier(key))
         };
-        let is_something = |id: NodeId| {
-            let best = self.node(id).and_then(|node| node.readings.first());
-            !matches!(best, None | Some((_, Reading::Null)))
-        };
+        let is_something = |id: NodeId| self.node(id).is_some_and(|it| it.best != Reading::Null);
         entries.iter().all(|(key, _)| is_name(key))
             && entries.iter().any(|(_, value)| is_something(*value))
     }
@@ -181,11 +192,10 @@ impl<'a, W: Wire> Chart<'a, W> {
         if clear {
             return runs(self, &[Plain::Text], start, count, found);
         }
-        nulls(start, count, found);
         runs(self, Plain::of::<W>(), start, count, found);
         let kinds: &[Elements] = match self.effort {
             Effort::Usual => &[Elements::Maps, Elements::Lists],
-            Effort::Thorough => &[Elements::Any],
+            Effort::Thorough | Effort::Exhaustive => &[Elements::Any],
         };
         for elements in kinds {
             for path in sequence::paths(self, start, count, *elements, depth) {
@@ -201,11 +211,8 @@ impl<'a, W: Wire> Chart<'a, W> {
 
     /// Whether one of them is more than something empty.
     fn any_composite(&self, nodes: &[NodeId]) -> bool {
-        let best = nodes
-            .iter()
-            .filter_map(|id| self.node(*id)?.readings.first());
-        best.into_iter()
-            .any(|(_, reading)| !matches!(reading, Reading::Zero))
+        let mut nodes = nodes.iter().filter_map(|id| self.node(*id));
+        nodes.any(|node| node.best != Reading::Zero)
     }
 
     /// How many elements are said to begin where. Each takes a byte, but for a few nulls.

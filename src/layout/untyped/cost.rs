@@ -1,23 +1,25 @@
 //! How plausible a reading is: about the bits that it takes to say it to someone who knows what
 //! agents pass to their tools. Less is more plausible.
 
+use std::io::Write;
+
 /// Two readings that differ by as much are no longer confused: the other is a thousand times less
 /// plausible.
 pub(in crate::layout) const CERTAIN: f32 = 10.0;
 
 pub(super) const NULL: f32 = 9.0;
-/// Of one of several nulls in a list.
-pub(super) const NEXT_NULL: f32 = 2.0;
 pub(super) const BOOL: f32 = 3.0;
 /// Of something empty or zero, whichever it is.
 pub(super) const ZERO: f32 = 3.0;
 /// Of the number one or `true`, whichever it is.
 pub(super) const ONE: f32 = 3.5;
-/// Of an unreadable span, beside its bytes.
+/// Of a span that cannot be read, beside that of each of its bytes.
 pub(in crate::layout) const UNREADABLE: f32 = 400.0;
+pub(in crate::layout) const UNREADABLE_BYTE: f32 = 8.0;
 
-/// The largest integer that a JSON reader in another language can hold; hardly any is larger.
-const LARGEST_ORDINARY: u64 = 1 << 53;
+/// Hardly any integer is larger. In eight bytes the smaller ones are no ordinary float: its exponent
+/// would be the least there is.
+pub(super) const LARGEST_ORDINARY: u64 = 1 << 52;
 
 /// Numbers of this size that stand for "as much as there is".
 const LIMITS: [u64; 4] = [u64::MAX, 1 << 63, (1 << 63) - 1, (1 << 32) - 1];
@@ -36,15 +38,22 @@ pub(super) fn negative(number: i64) -> f32 {
     4.0 + unsigned(number.unsigned_abs())
 }
 
+/// Bytes of the longest float: a sign, 17 digits, a point, an exponent.
+const LONGEST_FLOAT: usize = 32;
+
 /// `None` for what is no JSON number. Few digits are plausible, and so is an exponent near zero.
 pub(super) fn float(number: f64) -> Option<f32> {
     if !number.is_finite() {
         return None;
     }
     if number == 0.0 && number.is_sign_negative() {
-        return Some(90.0);
+        return Some(UNLIKELY_FLOAT);
     }
-    let text = format!("{number:e}");
+    let mut buffer = [0; LONGEST_FLOAT];
+    let mut rest = buffer.as_mut_slice();
+    write!(rest, "{number:e}").ok()?;
+    let left = rest.len();
+    let text = std::str::from_utf8(buffer.get(..LONGEST_FLOAT - left)?).ok()?;
     let (mantissa, exponent) = text.split_once('e')?;
     let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
     let exponent: f32 = exponent.parse().ok()?;
@@ -53,13 +62,26 @@ pub(super) fn float(number: f64) -> Option<f32> {
     Some(8.0 + sign + 3.4 * count(digits) + far)
 }
 
+/// [`float`], without counting the digits of what most probably is none.
+pub(super) fn float_at_first_sight(number: f64) -> Option<f32> {
+    if is_ordinary_float(number) {
+        float(number)
+    } else {
+        number.is_finite().then_some(UNLIKELY_FLOAT)
+    }
+}
+
+/// With 17 digits and an absurd exponent.
+const UNLIKELY_FLOAT: f32 = 90.0;
+
 /// Whether a float is worth a look: 64 bits of anything mostly have an absurd exponent.
 pub(super) fn is_ordinary_float(number: f64) -> bool {
     number == 0.0 || (1e-12..1e18).contains(&number.abs())
 }
 
 /// Of a text, and whether it can stand for nothing else: a list of numbers that happen to be its
-/// letters would be far less plausible. A line break in front may be the length of what follows.
+/// letters would be far less plausible. A line break in front of a short one may be the length of
+/// what follows; a long one would hold other lengths too.
 pub(super) fn text(text: &str) -> (f32, bool) {
     let letters = if text.bytes().all(|byte| byte == 0) {
         4.0 + 3.2 * count(text.len())
@@ -70,6 +92,11 @@ pub(super) fn text(text: &str) -> (f32, bool) {
     let is_clear =
         text.len() >= 4 && !text.starts_with(char::is_control) && letters + CERTAIN < as_numbers;
     (3.0 + bits(text.len() as u64) + letters, is_clear)
+}
+
+/// Of a list of so many nulls.
+pub(super) fn nulls(len: usize) -> f32 {
+    list(len) + 2.0 * count(len)
 }
 
 /// A list of `len` elements or a map of `len` keys, beside what it holds.
@@ -90,7 +117,13 @@ pub(super) fn key(key: &str) -> f32 {
 
 /// Whether a key may be one at first sight.
 pub(super) fn is_likely_key(key: &str) -> bool {
-    !key.is_empty() && key.len() <= 256 && !key.chars().any(char::is_control)
+    let is_blank = |letter: char| matches!(letter, '\n' | '\r' | '\t');
+    !key.is_empty()
+        && key.len() <= 256
+        && !key.starts_with(char::is_control)
+        && !key
+            .chars()
+            .any(|letter| letter.is_control() && !is_blank(letter))
 }
 
 /// What is odd about the text of a field that is known to be text.
@@ -151,6 +184,6 @@ pub(in crate::layout) fn bits(number: u64) -> f32 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a cost is no exact number")]
-pub(super) fn count(count: usize) -> f32 {
+pub(in crate::layout) fn count(count: usize) -> f32 {
     count as f32
 }

@@ -1,8 +1,8 @@
 //! Which kinds of value a span of bytes may hold.
 
-use super::cost::CERTAIN;
+use super::cost::{self, CERTAIN};
 use super::names::Hint;
-use super::reading::Reading;
+use super::reading::{Node, Reading};
 use super::siblings::{Kind, Place, Sign};
 use crate::layout::wire::Wire;
 
@@ -13,13 +13,22 @@ pub(super) struct Candidate<'r> {
     pub reading: &'r Reading,
 }
 
+impl<'r> Candidate<'r> {
+    /// Where there is one reading that stands for one kind alone.
+    pub fn only(node: &'r Node) -> Option<Self> {
+        let several = !node.others.is_empty() || matches!(node.best, Reading::Zero | Reading::One);
+        (!several).then(|| Self {
+            kind: kind(&node.best),
+            cost: node.cost,
+            reading: &node.best,
+        })
+    }
+}
+
 /// Every kind that the readings of a span at a place may stand for.
-pub(super) fn candidates<'r, W: Wire>(
-    readings: &'r [(f32, Reading)],
-    place: &Place<'_>,
-) -> Vec<Candidate<'r>> {
-    let mut candidates = Vec::with_capacity(readings.len());
-    for (cost, reading) in readings {
+pub(super) fn candidates<'r, W: Wire>(node: &'r Node, place: &Place<'_>) -> Vec<Candidate<'r>> {
+    let mut candidates = Vec::with_capacity(1 + node.others.len());
+    for (cost, reading) in node.readings() {
         let mut add = |kind, share: f32| {
             candidates.push(Candidate {
                 kind,
@@ -34,6 +43,11 @@ pub(super) fn candidates<'r, W: Wire>(
             Reading::One => ones(place)
                 .into_iter()
                 .for_each(|(kind, share)| add(kind, share)),
+            Reading::Float(number) => candidates.push(Candidate {
+                kind: Kind::Float,
+                cost: cost::float(*number).unwrap_or(cost),
+                reading,
+            }),
             reading => add(kind(reading), 1.0),
         }
     }
@@ -42,18 +56,17 @@ pub(super) fn candidates<'r, W: Wire>(
 
 /// The most plausible reading of a span and what it shows of its kind; `None` where that is not
 /// clear.
-pub(super) fn sign(readings: &[(f32, Reading)]) -> Option<(&Reading, Sign)> {
-    let (least, first) = readings.first()?;
-    let plausible = |(cost, reading): &&(f32, Reading)| {
-        // A list of nothing but nulls is so rare that it says nothing against a small number.
-        *cost < least + CERTAIN && !matches!(reading, Reading::Nulls(_))
+pub(super) fn sign(node: &Node) -> Option<(&Reading, Sign)> {
+    // A list of nothing but nulls is so rare that it says nothing against a small number.
+    let plausible = |(cost, reading): &(f32, &Reading)| {
+        *cost < node.cost + CERTAIN && !matches!(reading, Reading::Nulls(_))
     };
-    let others: Vec<_> = readings
-        .iter()
-        .skip(1)
+    let mut readings = node
+        .readings()
         .filter(plausible)
-        .map(|(_, reading)| reading)
-        .collect();
+        .map(|(_, reading)| reading);
+    let first = readings.next()?;
+    let others: Vec<_> = readings.collect();
     let sign = match (first, others.as_slice()) {
         (Reading::Zero, []) => Sign::Zero,
         (Reading::One, []) => Sign::One,

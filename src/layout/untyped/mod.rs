@@ -16,6 +16,6 @@ mod sequence;
 mod siblings;
 
 pub(super) use chart::{Chart, Effort, Value, Work};
-pub(super) use cost::{CERTAIN, UNREADABLE, bits, oddity};
+pub(super) use cost::{CERTAIN, UNREADABLE, UNREADABLE_BYTE, bits, count, oddity};
 pub(super) use resolve::Lesson;
 pub(super) use siblings::Siblings;

@@ -39,7 +39,9 @@ pub(super) enum Reading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plain {
     Bool,
-    Integer,
+    /// Of the room of an integer; where a float has the same, of either.
+    Number,
+    /// Of the room of a float, where that is its own.
     Float,
     Text,
 }
@@ -52,8 +54,18 @@ pub(super) struct Node {
     pub cost: f32,
     /// How much less plausible it is to divide the span otherwise.
     pub margin: f32,
-    /// Every way to read it, with its cost, the most plausible first; never empty.
-    pub readings: Vec<(f32, Reading)>,
+    /// The most plausible reading.
+    pub best: Reading,
+    /// Every other one, with its cost. Mostly there is none, which then takes no allocation.
+    pub others: Vec<(f32, Reading)>,
+}
+
+impl Node {
+    /// Every reading with its cost, the most plausible first.
+    pub fn readings(&self) -> impl Iterator<Item = (f32, &Reading)> {
+        let others = self.others.iter().map(|(cost, reading)| (*cost, reading));
+        std::iter::once((self.cost, &self.best)).chain(others)
+    }
 }
 
 /// The nodes that begin at one byte, one for each end.
@@ -61,24 +73,24 @@ pub(super) struct Node {
 pub(super) struct Found(Vec<Node>);
 
 impl Found {
-    pub fn add(&mut self, end: usize, cost: f32, margin: f32, reading: Reading) {
-        let reading = (cost, reading);
+    pub fn add(&mut self, end: usize, cost: f32, margin: f32, mut reading: Reading) {
         let Some(known) = self.0.iter_mut().find(|node| node.end == end) else {
             self.0.push(Node {
                 end,
                 cost,
                 margin,
-                readings: vec![reading],
+                best: reading,
+                others: Vec::new(),
             });
             return;
         };
+        let mut other = cost;
         if cost < known.cost {
-            known.cost = cost;
+            std::mem::swap(&mut known.cost, &mut other);
+            std::mem::swap(&mut known.best, &mut reading);
             known.margin = margin;
-            known.readings.insert(0, reading);
-        } else {
-            known.readings.push(reading);
         }
+        known.others.push((other, reading));
     }
 
     pub fn into_nodes(self) -> Vec<Node> {
@@ -90,9 +102,9 @@ impl Plain {
     /// The kinds that a codec tells apart.
     pub fn of<W: Wire>() -> &'static [Self] {
         if W::BOOL_IS_APART {
-            &[Self::Text, Self::Integer, Self::Float, Self::Bool]
+            &[Self::Text, Self::Number, Self::Bool]
         } else {
-            &[Self::Text, Self::Integer, Self::Float]
+            &[Self::Text, Self::Number, Self::Float]
         }
     }
 }

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use super::chart::{Chart, NodeId, Value};
 use super::cost::{self, CERTAIN};
 use super::kinds::{Candidate, candidates, sign};
-use super::reading::{Plain, Reading};
-use super::scalar::text_at;
+use super::reading::{Node, Plain, Reading};
+use super::scalar::element;
 use super::siblings::{Kind, Place, Siblings, Sign, Verdict};
 use crate::layout::Certainty;
 use crate::layout::wire::Wire;
@@ -28,6 +28,13 @@ impl Settled {
         }
     }
 
+    fn text(text: &str) -> Self {
+        Self {
+            json: Json::from(text),
+            certainty: text_certainty(text),
+        }
+    }
+
     /// A list is as sure as the least sure of its elements.
     fn list(elements: impl Iterator<Item = Self>) -> Self {
         let mut certainty = Certainty::Exact;
@@ -44,6 +51,16 @@ impl Settled {
     }
 }
 
+/// Characters that nobody types are probably lengths and numbers of something else, even where
+/// nothing else was found.
+fn text_certainty(text: &str) -> Certainty {
+    if cost::oddity(text) > 0.0 {
+        Certainty::Chosen
+    } else {
+        Certainty::Exact
+    }
+}
+
 /// Something that a row taught: what stands at a place.
 pub(in crate::layout) struct Lesson<'a>(Place<'a>, Sign);
 
@@ -54,14 +71,12 @@ impl Lesson<'_> {
     }
 }
 
-/// The readings of one span, each with its cost.
-type Readings = [(f32, Reading)];
-
 impl<'a, W: Wire> Chart<'a, W> {
     /// What the parameters of `tool` are taken for.
     pub fn settle(&self, value: &Value, tool: &str, siblings: &Siblings) -> Settled {
         let mut settled = self.node_json(value.node, &Place::top(tool), siblings);
-        if value.margin < CERTAIN {
+        // What takes no room is told by what follows alone.
+        if value.margin < CERTAIN || settled.json.is_null() {
             settled.certainty = settled.certainty.max(Certainty::Chosen);
         }
         settled
@@ -78,13 +93,16 @@ impl<'a, W: Wire> Chart<'a, W> {
 
     fn node_json(&self, id: NodeId, place: &Place<'_>, siblings: &Siblings) -> Settled {
         match self.node(id) {
-            Some(node) => self.json_among(&node.readings, place, siblings),
+            Some(node) => self.json_among(node, place, siblings),
             None => Settled::exact(Json::Null),
         }
     }
 
-    fn json_among(&self, readings: &Readings, place: &Place<'_>, siblings: &Siblings) -> Settled {
-        let candidates = candidates::<W>(readings, place);
+    fn json_among(&self, node: &Node, place: &Place<'_>, siblings: &Siblings) -> Settled {
+        if let Some(only) = Candidate::only(node) {
+            return self.json(&only, place, siblings);
+        }
+        let candidates = candidates::<W>(node, place);
         let costs: Vec<_> = candidates.iter().map(|it| (it.kind, it.cost)).collect();
         let (index, certainty) = match siblings.decide(place, &costs) {
             Verdict::Only(index) => (index, Certainty::Exact),
@@ -109,12 +127,21 @@ impl<'a, W: Wire> Chart<'a, W> {
             Reading::Unsigned(number) => Settled::exact(Json::from(*number)),
             Reading::Negative(number) => Settled::exact(Json::from(*number)),
             Reading::Float(number) => Settled::exact(Json::from(*number)),
-            Reading::Text(span) => Settled::exact(Json::from(self.text(span))),
+            Reading::Text(span) => Settled::text(self.text(span)),
             Reading::Nulls(count) => Settled::exact(Json::Array(vec![Json::Null; *count])),
             Reading::Run { of, start, count } => {
-                let place = self.place_of_run(place, *of, *start, *count);
+                let among = self.place_of_run(place, *of, *start, *count);
                 let elements = self.elements(*of, *start, *count);
-                Settled::list(elements.map(|it| self.json_among(&it, &place, siblings)))
+                let mut settled =
+                    Settled::list(elements.map(|it| self.json_among(&it, &among, siblings)));
+                if *of == Plain::Text && self.passes_for_keys(*start, *count) {
+                    let certainty = match siblings.has_lists(place) {
+                        true => Certainty::Inferred,
+                        false => Certainty::Chosen,
+                    };
+                    settled.certainty = settled.certainty.max(certainty);
+                }
+                settled
             }
             Reading::List(nodes) => {
                 Settled::list(nodes.iter().map(|node| of_node(node, place.element())))
@@ -125,7 +152,7 @@ impl<'a, W: Wire> Chart<'a, W> {
                 for (key, node) in entries {
                     let key = self.text(key);
                     let settled = of_node(node, place.under(key));
-                    certainty = certainty.max(settled.certainty);
+                    certainty = certainty.max(settled.certainty).max(text_certainty(key));
                     object.insert(key.to_owned(), settled.json);
                 }
                 Settled {
@@ -138,12 +165,12 @@ impl<'a, W: Wire> Chart<'a, W> {
 
     fn collect_node(&self, id: NodeId, place: Place<'a>, lessons: &mut Vec<Lesson<'a>>) {
         if let Some(node) = self.node(id) {
-            self.collect(&node.readings, place, lessons);
+            self.collect(node, place, lessons);
         }
     }
 
-    fn collect(&self, readings: &Readings, place: Place<'a>, lessons: &mut Vec<Lesson<'a>>) {
-        let Some((reading, sign)) = sign(readings) else {
+    fn collect(&self, node: &Node, place: Place<'a>, lessons: &mut Vec<Lesson<'a>>) {
+        let Some((reading, sign)) = sign(node) else {
             return;
         };
         match reading {
@@ -173,6 +200,16 @@ impl<'a, W: Wire> Chart<'a, W> {
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
+    /// Whether texts ascend: a map with these keys, all its values null, has the same bytes.
+    fn passes_for_keys(&self, start: usize, count: usize) -> bool {
+        self.elements(Plain::Text, start, count)
+            .map(|node| match &node.best {
+                Reading::Text(span) => self.text(span),
+                _ => "",
+            })
+            .is_sorted_by(|a, b| a < b)
+    }
+
     /// Zeros and ones among other numbers are numbers too.
     fn place_of_run<'p>(
         &self,
@@ -181,66 +218,25 @@ impl<'a, W: Wire> Chart<'a, W> {
         start: usize,
         count: usize,
     ) -> Place<'p> {
-        let is_number = |readings: Vec<(f32, Reading)>| {
-            !matches!(
-                readings.first(),
-                None | Some((_, Reading::Zero | Reading::One))
-            )
-        };
+        let is_number = |node: Node| !matches!(node.best, Reading::Zero | Reading::One);
         let element = place.element();
-        if of == Plain::Integer && self.elements(of, start, count).any(is_number) {
+        if of == Plain::Number && self.elements(of, start, count).any(is_number) {
             element.among_numbers()
         } else {
             element
         }
     }
 
-    /// The readings of each value of a run.
-    fn elements(
-        &self,
-        of: Plain,
-        start: usize,
-        count: usize,
-    ) -> impl Iterator<Item = Vec<(f32, Reading)>> {
+    /// The values of a run.
+    fn elements(&self, of: Plain, start: usize, count: usize) -> impl Iterator<Item = Node> {
         let bytes = self.bytes;
         let mut at = start;
         (0..count).map_while(move |_| {
-            let rest = bytes.get(at..)?;
-            let (readings, end) = match of {
-                Plain::Text => {
-                    let (_, span) = text_at::<W>(bytes, at)?;
-                    let end = span.end;
-                    (vec![(0.0, Reading::Text(span))], end)
-                }
-                Plain::Integer => {
-                    let (number, used) = W::uint(rest)?;
-                    (integers::<W>(number), at + used)
-                }
-                Plain::Float => {
-                    let number = f64::from_le_bytes(*rest.first_chunk::<8>()?);
-                    (vec![(0.0, Reading::Float(number))], at + 8)
-                }
-                Plain::Bool => (vec![(0.0, Reading::Bool(*rest.first()? == 1))], at + 1),
-            };
-            at = end;
-            Some(readings)
+            let node = element::<W>(bytes, of, at)?;
+            at = node.end;
+            Some(node)
         })
     }
-}
-
-/// What an integer may be.
-pub(super) fn integers<W: Wire>(number: u64) -> Vec<(f32, Reading)> {
-    if number == 0 {
-        return vec![(cost::ZERO, Reading::Zero)];
-    }
-    if number == 1 && !W::BOOL_IS_APART {
-        return vec![(cost::ONE, Reading::One)];
-    }
-    let mut readings = vec![(cost::unsigned(number), Reading::Unsigned(number))];
-    if let Some(number) = W::negative(number) {
-        readings.push((cost::negative(number), Reading::Negative(number)));
-    }
-    readings
 }
 
 fn zero(kind: Kind) -> Json {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::chart::{Chart, Effort, MOST_NULLS};
 use super::cost;
-use super::reading::{Found, Plain, Reading};
+use super::reading::{Found, Node, Plain, Reading};
 use crate::layout::wire::Wire;
 
 /// The text that may begin at `at`, and its bytes.
@@ -25,40 +25,45 @@ pub(super) fn scalars<W: Wire>(bytes: &[u8], at: usize, effort: Effort, found: &
     {
         add(1, cost::BOOL, Reading::Bool(*byte == 1));
     }
-    match W::uint(rest) {
-        Some((0, used)) => add(used, cost::ZERO, Reading::Zero),
-        Some((1, used)) if !W::BOOL_IS_APART => add(used, cost::ONE, Reading::One),
-        Some((number, used)) => {
-            add(used, cost::unsigned(number), Reading::Unsigned(number));
-            if let Some(number) = W::negative(number) {
-                add(used, cost::negative(number), Reading::Negative(number));
-            }
-        }
-        None => {}
+    if let Some((number, used)) = W::uint(rest) {
+        numbers::<W>(number, |cost, reading| add(used, cost, reading));
     }
-    if let Some((number, cost)) = float_at::<W>(rest, effort) {
+    if !W::BOOL_IS_APART
+        && let Some((number, cost)) = float_at(rest, effort)
+    {
         add(8, cost, Reading::Float(number));
     }
 }
 
-/// The float that `bytes` begins with, unless [`Reading::Zero`] says it.
-fn float_at<W: Wire>(bytes: &[u8], effort: Effort) -> Option<(f64, f32)> {
-    let number = f64::from_le_bytes(*bytes.first_chunk::<8>()?);
-    // Where a float has the room of an integer, one that is small as such is no float.
-    let likely = if W::BOOL_IS_APART {
-        number.to_bits() > 1 << 52
-    } else {
-        effort == Effort::Thorough || cost::is_ordinary_float(number)
-    };
-    likely.then_some((number, cost::float(number)?))
+/// Adds what may have the bytes of an integer, each with its cost.
+pub(super) fn numbers<W: Wire>(number: u64, mut add: impl FnMut(f32, Reading)) {
+    match usize::try_from(number) {
+        Ok(0) => return add(cost::ZERO, Reading::Zero),
+        Ok(count) if count <= MOST_NULLS => add(cost::nulls(count), Reading::Nulls(count)),
+        _ => {}
+    }
+    if number == 1 && !W::BOOL_IS_APART {
+        return add(cost::ONE, Reading::One);
+    }
+    add(cost::unsigned(number), Reading::Unsigned(number));
+    if let Some(number) = W::negative(number) {
+        add(cost::negative(number), Reading::Negative(number));
+    }
+    if W::BOOL_IS_APART && number > cost::LARGEST_ORDINARY {
+        let float = f64::from_bits(number);
+        if let Some(cost) = cost::float_at_first_sight(float) {
+            add(cost, Reading::Float(float));
+        }
+    }
 }
 
-/// Finds the list of `count` nulls.
-pub(super) fn nulls(start: usize, count: usize, found: &mut Found) {
-    if count <= MOST_NULLS {
-        let cost = cost::list(count) + cost::NEXT_NULL * cost::count(count);
-        found.add(start, cost, f32::INFINITY, Reading::Nulls(count));
+/// The float that `bytes` begins with, where that takes other room than an integer.
+fn float_at(bytes: &[u8], effort: Effort) -> Option<(f64, f32)> {
+    let number = f64::from_le_bytes(*bytes.first_chunk::<8>()?);
+    if effort == Effort::Usual && !cost::is_ordinary_float(number) {
+        return None;
     }
+    Some((number, cost::float(number)?))
 }
 
 /// Finds the lists of `count` scalars of one of the `kinds`, the first at `start`.
@@ -88,7 +93,7 @@ fn run<W: Wire>(
     let mut cost = 0.0;
     let mut empty = of == Plain::Text;
     for _ in 0..count {
-        let (end, next) = element::<W>(chart.bytes, of, at)?;
+        let (end, next) = measured::<W>(chart.bytes, of, at)?;
         if !chart.spend(1 + (end - at) / 16) {
             return None;
         }
@@ -99,19 +104,50 @@ fn run<W: Wire>(
     (!empty).then_some((at, cost))
 }
 
-fn element<W: Wire>(bytes: &[u8], of: Plain, at: usize) -> Option<(usize, f32)> {
+/// What a run holds at `at`.
+pub(super) fn element<W: Wire>(bytes: &[u8], of: Plain, at: usize) -> Option<Node> {
+    let rest = bytes.get(at..)?;
+    let mut found = Found::default();
+    match of {
+        Plain::Text => {
+            let (text, span) = text_at::<W>(bytes, at)?;
+            found.add(
+                span.end,
+                cost::text(text).0,
+                f32::INFINITY,
+                Reading::Text(span),
+            );
+        }
+        Plain::Number => {
+            let (number, used) = W::uint(rest)?;
+            let add = |cost, reading| found.add(at + used, cost, f32::INFINITY, reading);
+            numbers::<W>(number, add);
+        }
+        Plain::Float => {
+            let number = f64::from_le_bytes(*rest.first_chunk::<8>()?);
+            found.add(at + 8, 0.0, f32::INFINITY, Reading::Float(number));
+        }
+        Plain::Bool => {
+            let flag = *rest.first()? == 1;
+            found.add(at + 1, cost::BOOL, f32::INFINITY, Reading::Bool(flag));
+        }
+    }
+    found.into_nodes().pop()
+}
+
+/// Where a value of a run ends, and its cost.
+fn measured<W: Wire>(bytes: &[u8], of: Plain, at: usize) -> Option<(usize, f32)> {
     let rest = bytes.get(at..)?;
     match of {
         Plain::Text => {
             let (text, span) = text_at::<W>(bytes, at)?;
             Some((span.end, cost::text(text).0))
         }
-        Plain::Integer => {
+        Plain::Number => {
             let (number, used) = W::uint(rest)?;
-            let positive = cost::unsigned(number);
-            let cost =
-                W::negative(number).map_or(positive, |number| positive.min(cost::negative(number)));
-            Some((at + used, cost))
+            let mut least = f32::INFINITY;
+            numbers::<W>(number, |cost, _| least = least.min(cost));
+            Some((at + used, least))
         }
         Plain::Float => {
             let number = f64::from_le_bytes(*rest.first_chunk::<8>()?);

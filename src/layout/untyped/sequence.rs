@@ -64,38 +64,40 @@ pub(super) fn paths<W: Wire>(
     elements: Elements,
     depth: usize,
 ) -> Vec<Path> {
-    let mut layers = vec![vec![Reached {
+    let mut ways = vec![Reached {
         at: start,
         cost: 0.0,
         second: f32::INFINITY,
         from: 0,
         key: 0..0,
         node: 0,
-    }]];
-    for _ in 0..count {
-        let next = match layers.last() {
-            Some(layer) => advance(chart, layer, elements, depth),
-            None => Vec::new(),
-        };
+    }];
+    // The ways to the element before, of all that are kept for the way back.
+    let mut layer = 0..1;
+    for left in (0..count).rev() {
+        let next = advance(chart, &ways, layer, elements, left == 0, depth);
         if next.is_empty() {
             return Vec::new();
         }
-        layers.push(next);
+        layer = ways.len()..ways.len() + next.len();
+        ways.extend(next);
     }
-    let last = layers.last().map_or(0, Vec::len);
-    (0..last)
-        .filter_map(|index| trace(&layers, index))
-        .collect()
+    layer.filter_map(|last| trace(&ways, last, count)).collect()
 }
 
 fn advance<W: Wire>(
     chart: &mut Chart<'_, W>,
-    layer: &[Reached],
+    ways: &[Reached],
+    layer: Range<usize>,
     elements: Elements,
+    is_last: bool,
     depth: usize,
 ) -> Vec<Reached> {
     let mut next: Vec<Reached> = Vec::new();
-    for (from, reached) in layer.iter().enumerate() {
+    for from in layer {
+        let Some(reached) = ways.get(from) else {
+            continue;
+        };
         let Some((at, key, key_cost)) = begin(chart, reached, elements) else {
             continue;
         };
@@ -115,11 +117,28 @@ fn advance<W: Wire>(
                 key: key.clone(),
                 node: id,
             };
-            join(&mut next, way);
+            if is_last || leads_on(chart, &way, elements) {
+                join(&mut next, way);
+            }
         }
     }
-    keep_best(&mut next);
+    keep_best(&mut next, chart.bytes.len());
     next
+}
+
+/// Whether another element may follow: of a map most wrong ways show at the next key.
+fn leads_on<W: Wire>(chart: &Chart<'_, W>, way: &Reached, elements: Elements) -> bool {
+    elements != Elements::Entries || key_at(chart, way).is_some()
+}
+
+/// The key that begins where the way has got to.
+fn key_at<'a, W: Wire>(chart: &Chart<'a, W>, reached: &Reached) -> Option<(&'a str, Range<usize>)> {
+    let (key, span) = text_at::<W>(chart.bytes, reached.at)?;
+    let before = chart.bytes.get(reached.key.clone())?;
+    let is_first = reached.key.end == 0;
+    let ascends = is_first || before < key.as_bytes();
+    let likely = chart.effort != Effort::Usual || cost::is_likely_key(key);
+    (ascends && likely).then_some((key, span))
 }
 
 /// Where the next element's value begins; in a map its key comes before.
@@ -132,12 +151,8 @@ fn begin<W: Wire>(
         let likely = elements == Elements::Any || is_likely_count::<W>(chart.bytes, reached.at);
         return likely.then_some((reached.at, 0..0, 0.0));
     }
-    let (key, span) = text_at::<W>(chart.bytes, reached.at)?;
-    let before = chart.bytes.get(reached.key.clone())?;
-    let is_first = reached.key.end == 0;
-    let ascends = is_first || before < key.as_bytes();
-    let likely = chart.effort == Effort::Thorough || cost::is_likely_key(key);
-    if !ascends || !likely || !chart.spend(1 + key.len() / 16) {
+    let (key, span) = key_at(chart, reached)?;
+    if !chart.spend(1 + key.len() / 16) {
         return None;
     }
     let cost = cost::key(key);
@@ -153,11 +168,10 @@ fn is_likely_count<W: Wire>(bytes: &[u8], at: usize) -> bool {
 
 fn fits(node: &Node, elements: Elements) -> bool {
     use Reading::{List, Map, Nulls, Run, Zero};
-    let best = node.readings.first().map(|(_, reading)| reading);
     match elements {
         Elements::Any | Elements::Entries => true,
-        Elements::Maps => matches!(best, Some(Map(_) | Zero)),
-        Elements::Lists => matches!(best, Some(List(_) | Run { .. } | Nulls(_) | Zero)),
+        Elements::Maps => matches!(node.best, Map(_) | Zero),
+        Elements::Lists => matches!(node.best, List(_) | Run { .. } | Nulls(_) | Zero),
     }
 }
 
@@ -173,22 +187,25 @@ fn join(next: &mut Vec<Reached>, way: Reached) {
     }
 }
 
-fn keep_best(next: &mut Vec<Reached>) {
+/// Whatever reaches the end of the bytes is kept.
+fn keep_best(next: &mut Vec<Reached>, end: usize) {
     if next.len() > BEAM {
-        let adjusted = |way: &Reached| way.cost - COST_A_BYTE * cost::count(way.at);
+        let adjusted = |way: &Reached| match way.at {
+            at if at == end => f32::NEG_INFINITY,
+            at => way.cost - COST_A_BYTE * cost::count(at),
+        };
         next.sort_by(|a, b| adjusted(a).total_cmp(&adjusted(b)));
         next.truncate(BEAM);
     }
 }
 
-fn trace(layers: &[Vec<Reached>], last: usize) -> Option<Path> {
-    let end = layers.last()?.get(last)?;
-    let mut steps = Vec::with_capacity(layers.len());
-    let mut index = last;
-    for layer in layers.iter().skip(1).rev() {
-        let reached = layer.get(index)?;
+fn trace(ways: &[Reached], last: usize, count: usize) -> Option<Path> {
+    let end = ways.get(last)?;
+    let mut steps = Vec::with_capacity(count);
+    let mut reached = end;
+    for _ in 0..count {
         steps.push((reached.key.clone(), reached.node));
-        index = reached.from;
+        reached = ways.get(reached.from)?;
     }
     steps.reverse();
     Some(Path {

@@ -153,7 +153,7 @@ impl Seen {
 /// What the rows of a file hold at which place.
 #[derive(Clone, Debug, Default)]
 pub(in crate::layout) struct Siblings {
-    places: HashMap<u64, Seen>,
+    places: HashMap<u64, Seen, foldhash::fast::RandomState>,
 }
 
 /// What is taken, and how sure that is.
@@ -175,6 +175,12 @@ impl Siblings {
                 self.places.entry(level).or_default().add(sign);
             }
         }
+    }
+
+    /// Whether lists stand at the place and no maps.
+    pub(super) fn has_lists(&self, place: &Place<'_>) -> bool {
+        let mut levels = place.levels().filter_map(|level| self.places.get(&level));
+        levels.any(|seen| seen.clear(Kind::List) > 0 && seen.clear(Kind::Map) == 0)
     }
 
     /// Decides between kinds that have the same bytes, each with its cost.
