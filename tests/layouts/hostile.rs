@@ -4,7 +4,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use redb_cache::cache::Table;
 use redb_cache::cache::record::{Episode, Record};
-use redb_cache::layout::{Codec, Layout, Survey, decode, decode_as};
+use redb_cache::layout::{Codec, Layout, Survey, decode_as};
 use serde_json::{Value, json};
 
 use crate::fuzz::is_long;
@@ -92,7 +92,6 @@ fn is_kept(layout: Layout, record: Option<Record>) -> Option<Episode> {
         panic!("{layout}: {} steps", episode.steps.len());
     };
     assert_eq!((step.tool.as_str(), step.action.as_str()), ("bash", "run"));
-    assert_eq!(step.metadata["k"], "v");
     Some(*episode)
 }
 
@@ -217,7 +216,8 @@ fn the_name_of_no_pattern_is_refused() {
             assert!(decode_as(layout, table, &row).is_err(), "{layout} {wrong}");
             // In postcard the shortest names are numbers of L9.
             if wrong.len() > 1 {
-                assert!(decode(table, &row).is_err(), "{layout} {wrong}");
+                let survey = Survey::new(origin(layout));
+                assert!(survey.decode(table, &row).is_err(), "{layout} {wrong}");
             }
         }
     }

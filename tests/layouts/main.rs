@@ -18,7 +18,7 @@ use redb_cache::cache::Table;
 use redb_cache::cache::record::{
     Episode, RecommendationFeedback, Record, TaskContext, TaskOutcome, TaskType, encode,
 };
-use redb_cache::layout::{Layout, decode, decode_as};
+use redb_cache::layout::{Decoded, Layout, Survey, Undecodable, decode_as};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,12 +30,17 @@ const RELEASES: [(&str, Layout); 4] = [
     ("0.1.47", Layout::L9),
 ];
 
+/// A row of a file that a release of the layout wrote.
+fn decode(written: Layout, table: Table, bytes: &[u8]) -> Result<Decoded, Undecodable> {
+    Survey::new(properties::origin(written)).decode(table, bytes)
+}
+
 #[test]
 fn every_row_of_every_fixture_is_what_the_truth_says() {
-    for (release, _) in RELEASES {
+    for (release, layout) in RELEASES {
         let fixture = Fixture::of(release);
         fixture.check_truth(&export(&fixture, |table, bytes| {
-            decode(table, bytes).unwrap().record
+            decode(layout, table, bytes).unwrap().record
         }));
     }
 }
@@ -72,7 +77,7 @@ fn a_row_is_of_the_newest_layout_that_fits_and_no_real_row_is_ambiguous() {
         let fixture = Fixture::of(release);
         let truth = fixture.json("truth.json");
         for (table, key, bytes) in fixture.rows() {
-            let decoded = decode(table, &bytes).unwrap();
+            let decoded = decode(written, table, &bytes).unwrap();
             let expected = newest_alike(written, table, &truth[table.name()][&key]);
             assert_eq!(decoded.layout, expected, "{release} {table} {key}");
             assert!(decoded.also.is_empty(), "{release} {table} {key}");
@@ -80,11 +85,11 @@ fn a_row_is_of_the_newest_layout_that_fits_and_no_real_row_is_ambiguous() {
     }
 }
 
-/// The newest layout that has such a row just as `written` has it.
+/// The newest layout that has such a row just as `written` has it, and stands in the same file.
 fn newest_alike(written: Layout, table: Table, truth: &Value) -> Layout {
     let rewarded = !truth["reward"].is_null();
     let checkpoints = truth["checkpoints"].as_array();
-    match table {
+    let newest = match table {
         Table::Patterns if written < Layout::L9 => Layout::L8,
         Table::Episodes if rewarded && written < Layout::L8 => written,
         Table::Episodes if checkpoints.is_some_and(|list| !list.is_empty()) => {
@@ -95,7 +100,8 @@ fn newest_alike(written: Layout, table: Table, truth: &Value) -> Layout {
             }
         }
         _ => Layout::L9,
-    }
+    };
+    newest.min(written.max(Layout::L8))
 }
 
 #[test]
@@ -106,7 +112,7 @@ fn a_row_that_two_layouts_read_differently_gives_both_readings() {
     );
     let row = [old_head(), postcard::to_allocvec(&reward).unwrap(), tail].concat();
 
-    let decoded = decode(Table::Episodes, &row).unwrap();
+    let decoded = decode(Layout::L8, Table::Episodes, &row).unwrap();
     assert_eq!(decoded.layout, Layout::L7);
     let (Record::Episode(newer), [(Layout::L6, Record::Episode(older))]) =
         (&decoded.record, decoded.also.as_slice())
@@ -157,14 +163,14 @@ fn no_task_had_been_abstained_before_0_1_33() {
     let table = Table::RecommendationFeedback;
     assert!(decode_as(Layout::L6, table, &row).is_err());
     assert!(decode_as(Layout::L7, table, &row).is_ok());
-    let decoded = decode(table, &row).unwrap();
+    let decoded = decode(Layout::L9, table, &row).unwrap();
     assert_eq!(decoded.layout, Layout::L9);
     assert!(decoded.also.is_empty());
 }
 
 #[test]
 fn a_row_that_nothing_fits_tells_where_the_nearest_reading_stopped() {
-    let undecodable = decode(Table::Episodes, b"").unwrap_err();
+    let undecodable = decode(Layout::L9, Table::Episodes, b"").unwrap_err();
     assert_eq!(
         undecodable.to_string(),
         "no row of episodes: the row ends before the value (byte 0 of 0) when read as L9"
@@ -173,21 +179,24 @@ fn a_row_that_nothing_fits_tells_where_the_nearest_reading_stopped() {
         redb_cache::Error::from(undecodable).kind(),
         ErrorKind::Damaged
     );
-    let undecodable = decode(Table::Metadata, b"text").unwrap_err();
+    let undecodable = decode(Layout::L9, Table::Metadata, b"text").unwrap_err();
     assert_eq!(undecodable.to_string(), "metadata holds no records");
 }
 
 #[test]
 fn damaged_rows_of_every_release_are_refused_or_read_but_never_panic() {
-    for (release, _) in RELEASES {
+    for (release, layout) in RELEASES {
         for (table, key, bytes) in small_rows(release) {
             for end in 0..bytes.len() {
-                let fits = decode(table, &bytes[..end]);
+                let fits = decode(layout, table, &bytes[..end]);
                 assert!(fits.is_err(), "{release} {table} {key} cut at {end}");
             }
             let longer = [bytes.as_slice(), &[0]].concat();
-            assert!(decode(table, &longer).is_err(), "{release} {table} {key}");
-            flip_bits(table, bytes);
+            assert!(
+                decode(layout, table, &longer).is_err(),
+                "{release} {table} {key}"
+            );
+            flip_bits(layout, table, bytes);
         }
     }
 }
@@ -205,11 +214,11 @@ fn small_rows(release: &str) -> impl Iterator<Item = (Table, String, Vec<u8>)> {
 }
 
 /// One bit a byte, each in its turn.
-fn flip_bits(table: Table, mut bytes: Vec<u8>) {
+fn flip_bits(layout: Layout, table: Table, mut bytes: Vec<u8>) {
     for at in 0..bytes.len() {
         let bit = 1 << (at % 8);
         bytes[at] ^= bit;
-        if let Ok(decoded) = decode(table, &bytes) {
+        if let Ok(decoded) = decode(layout, table, &bytes) {
             decoded.record.encode().unwrap();
         }
         bytes[at] ^= bit;

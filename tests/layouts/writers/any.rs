@@ -202,7 +202,7 @@ fn arbitrary() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         u64::any(Shape::Arbitrary).prop_map(Value::from),
         prop_oneof![-20i64..0, any::<i64>()].prop_map(Value::from),
-        prop_oneof![any::<f64>(), -8f64..8.0].prop_map(Value::from),
+        prop_oneof![prop::num::f64::NORMAL, -8f64..8.0].prop_map(Value::from),
         text().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 24, 4, move |inner| {
