@@ -152,6 +152,25 @@ fn the_report_accounts_for_every_row() {
 }
 
 #[test]
+fn a_cache_that_has_lost_its_version_is_known_by_its_rows() {
+    for release in ["0.1.22", "0.1.32", "0.1.33", "0.1.34"] {
+        for version in [None, Some(2)] {
+            let (_dir, path) = copy_of(release);
+            change(&path, |txn| {
+                let versions = TableDefinition::<&str, u64>::new("schema_version");
+                let mut table = txn.open_table(versions).unwrap();
+                match version {
+                    Some(version) => drop(table.insert("version", version).unwrap()),
+                    None => drop(table.remove("version").unwrap()),
+                }
+            });
+            json(&path, &["migrate"], 0);
+            Fixture::of(release).check_whole_truth(&export(&path), 0);
+        }
+    }
+}
+
+#[test]
 fn a_dry_run_tells_the_same_and_writes_nothing() {
     let (dir, path) = copy_of("0.1.34");
     let before = state(&path);
