@@ -176,7 +176,11 @@ fn files_that_would_take_each_others_names_are_refused_before_the_work() {
         refusal(&path, &["migrate", option, itself], 2);
     }
     refusal(&path, &["migrate", "--skip-bad", "--quarantine", itself], 2);
-    for unfinished in [".cache.redb.redb-cache-stage", ".new.redb.redb-cache-part"] {
+    for unfinished in [
+        ".cache.redb.redb-cache-stage",
+        ".new.redb.redb-cache-part",
+        ".new.redb.redb-cache-lock",
+    ] {
         let unfinished = name(unfinished);
         for option in ["--output", "--backup"] {
             let said = refusal(&path, &["migrate", option, &unfinished], 2);
@@ -208,6 +212,7 @@ fn a_stage_that_a_killed_run_left_goes() {
     let (dir, path) = copy_of("0.1.34");
     std::fs::write(dir.path().join(".cache.redb.redb-cache-stage"), "half").unwrap();
     std::fs::write(dir.path().join(".new.redb.redb-cache-part"), "half").unwrap();
+    std::fs::write(dir.path().join(".new.redb.redb-cache-lock"), "").unwrap();
     let output = dir.path().join("new.redb");
     json(&path, &["migrate", "--output", output.to_str().unwrap()], 0);
     json(&path, &["migrate"], 0);
@@ -215,6 +220,60 @@ fn a_stage_that_a_killed_run_left_goes() {
         names(dir.path()),
         ["cache.redb", "cache.redb.backup-1", "new.redb"]
     );
+}
+
+#[test]
+fn of_runs_that_write_the_same_output_exactly_one_succeeds() {
+    const ROUNDS: usize = 10;
+    let (dir, path) = copy_of("0.1.34");
+    let output = dir.path().join("new.redb");
+    let args = ["migrate", "--output", output.to_str().unwrap()];
+    let fixture = common::Fixture::of("0.1.34");
+    for round in 0..ROUNDS {
+        let begin = |_| {
+            let mut command = program(&path, &args);
+            let piped = command.stdout(Stdio::null()).stderr(Stdio::piped());
+            piped.spawn().unwrap()
+        };
+        let started: Vec<Child> = (0..3).map(begin).collect();
+        let mut codes = Vec::new();
+        for child in started {
+            let ended = child.wait_with_output().unwrap();
+            let code = ended.status.code().unwrap();
+            let said = String::from_utf8(ended.stderr).unwrap();
+            let expected = match code {
+                0 => "",
+                1 => "the output would overwrite a file",
+                11 => "another run is writing the output",
+                _ => panic!("round {round}: exit {code}: {said}"),
+            };
+            assert!(said.contains(expected), "round {round}: {said}");
+            codes.push(code);
+        }
+        let winners = codes.iter().filter(|code| **code == 0).count();
+        assert_eq!(winners, 1, "round {round}: {codes:?}");
+        assert_eq!(names(dir.path()), ["cache.redb", "new.redb"]);
+        fixture.check_whole_truth(&export(&output), 0);
+        std::fs::remove_file(&output).unwrap();
+    }
+}
+
+#[test]
+fn an_output_whose_run_was_killed_is_made_by_the_next_one() {
+    let (dir, path) = multiplied(40);
+    let output = dir.path().join("new.redb");
+    let args = ["migrate", "--output", output.to_str().unwrap()];
+    let part = dir.path().join(".new.redb.redb-cache-part");
+    let mut killed = start(&path, &args);
+    while !part.exists() {
+        assert!(killed.try_wait().unwrap().is_none(), "it ended too early");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(part.exists() && !output.exists());
+    json(&path, &args, 0);
+    assert_eq!(names(dir.path()), ["cache.redb", "new.redb"]);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::claim::Claim;
+use super::header::Identity;
 use super::replace::{folder_of, sync_folder_of};
 use super::{space, unfinished};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// Copies `from` to `to`, open to nobody but its owner, and returns when the copy is durable.
 ///
 /// # Errors
-/// [`ErrorKind::Failed`] when there is something at `to`, [`ErrorKind::NoSpace`].
+/// [`ErrorKind::Failed`] when there is something at `to`, [`ErrorKind::InUse`] when another run is
+/// making it, [`ErrorKind::NoSpace`].
 pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
     let mut source = File::open(from).map_err(|error| Error::from(error).at(from))?;
     let metadata = source.metadata()?;
@@ -30,9 +33,14 @@ pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
 #[derive(Debug)]
 pub struct NewFile {
     part: PathBuf,
+    /// The file that this run has made. Should anybody remove it in spite of the claim, whatever
+    /// has its name then is not ours to name or to remove.
+    identity: Identity,
     to: PathBuf,
     /// What it is to be, for errors.
     what: &'static str,
+    /// Released last, when the part is gone.
+    _claim: Claim,
 }
 
 impl NewFile {
@@ -40,20 +48,23 @@ impl NewFile {
     /// and to nobody else. What a killed run left of it goes.
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`] when there is something at `to`, or no folder for it.
+    /// [`ErrorKind::Failed`] when there is something at `to`, or no folder for it;
+    /// [`ErrorKind::InUse`] when another run is at it.
     pub fn create(to: &Path, what: &'static str, mode: u32) -> Result<(Self, File)> {
-        if fs::symlink_metadata(to).is_ok() {
-            return Err(refused(io::ErrorKind::AlreadyExists.into(), to, what));
-        }
-        Self::draft(to, what, mode)
+        require_free(to, what)?;
+        let new = Self::draft(to, what, mode)?;
+        // Whoever had the claim until now may have finished.
+        require_free(to, what)?;
+        Ok(new)
     }
 
     /// The same where a name that is taken is for [`NewFile::finish`] to refuse.
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`] when there is no folder for it.
+    /// [`ErrorKind::Failed`] when there is no folder for it; [`ErrorKind::InUse`].
     pub fn draft(to: &Path, what: &'static str, mode: u32) -> Result<(Self, File)> {
         let refuse = |error| refused(error, to, what);
+        let claim = Claim::on(to, what)?;
         let part = unfinished::part_of(to);
         match fs::remove_file(&part) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refuse(error)),
@@ -67,8 +78,14 @@ impl NewFile {
             .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&part)
             .map_err(refuse)?;
-        let to = to.to_owned();
-        Ok((Self { part, to, what }, file))
+        let new = Self {
+            identity: Identity::of(&file.metadata().map_err(refuse)?),
+            part,
+            to: to.to_owned(),
+            what,
+            _claim: claim,
+        };
+        Ok((new, file))
     }
 
     /// Refuses to begin where there is no folder for the `what` at `to`.
@@ -99,8 +116,20 @@ impl NewFile {
     /// Makes it durable under its name.
     ///
     /// # Errors
-    /// Those of the file system, and [`ErrorKind::Failed`] when the name was taken meanwhile.
+    /// Those of the file system; [`ErrorKind::Failed`] when the name was taken meanwhile, and
+    /// [`ErrorKind::InUse`] when what was written was removed.
     pub fn finish(self) -> Result<()> {
+        if !self.is_ours() {
+            return Err(Error::new(
+                ErrorKind::InUse,
+                format!(
+                    "the unfinished {} was removed by another process",
+                    self.what
+                ),
+            )
+            .at(&self.part)
+            .help("run the same command again"));
+        }
         File::open(&self.part)
             .and_then(|file| file.sync_all())
             .and_then(|()| self.become_named())
@@ -108,6 +137,10 @@ impl NewFile {
         let to = self.to.clone();
         drop(self);
         sync_folder_of(&to)
+    }
+
+    fn is_ours(&self) -> bool {
+        fs::symlink_metadata(&self.part).is_ok_and(|found| Identity::of(&found) == self.identity)
     }
 
     fn become_named(&self) -> io::Result<()> {
@@ -128,8 +161,17 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // The next run removes what this cannot.
-        drop(fs::remove_file(&self.part));
+        if self.is_ours() {
+            // The next run removes what this cannot.
+            drop(fs::remove_file(&self.part));
+        }
+    }
+}
+
+fn require_free(to: &Path, what: &str) -> Result<()> {
+    match fs::symlink_metadata(to) {
+        Ok(_) => Err(refused(io::ErrorKind::AlreadyExists.into(), to, what)),
+        Err(_) => Ok(()),
     }
 }
 
@@ -183,4 +225,36 @@ fn fill(from: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_builds_a_file_of_a_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("new");
+        let (first, _) = NewFile::create(&to, "output", 0o600).unwrap();
+        let second = NewFile::create(&to, "output", 0o600).unwrap_err();
+        assert_eq!(second.kind(), ErrorKind::InUse);
+        assert!(second.to_string().contains("the output"), "{second}");
+        first.finish().unwrap();
+        let third = NewFile::create(&to, "output", 0o600).unwrap_err();
+        assert_eq!(third.kind(), ErrorKind::Failed);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_somebody_put_in_the_place_of_a_part_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("new");
+        let (new, _open) = NewFile::create(&to, "output", 0o600).unwrap();
+        let part = new.path().to_owned();
+        fs::remove_file(&part).unwrap();
+        fs::write(&part, "theirs").unwrap();
+        assert_eq!(new.finish().unwrap_err().kind(), ErrorKind::InUse);
+        assert_eq!(fs::read(&part).unwrap(), b"theirs");
+        assert!(!to.exists());
+    }
 }

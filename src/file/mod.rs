@@ -5,6 +5,7 @@
 //! goes through [`open_for_writing`], [`create_for_writing`] or a [`Replacement`].
 
 mod bytes;
+mod claim;
 mod copy;
 #[cfg(feature = "cli")]
 mod era2;

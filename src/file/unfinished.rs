@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const STAGE: &str = ".redb-cache-stage";
 /// How the name ends of a file that is to get a name that is free.
 const PART: &str = ".redb-cache-part";
+/// How the name ends of the file that whoever writes such a part has locked.
+const CLAIM: &str = ".redb-cache-lock";
 
 /// Where the file is built that is to replace `path`.
 pub(super) fn stage_of(path: &Path) -> PathBuf {
@@ -17,6 +19,11 @@ pub(super) fn stage_of(path: &Path) -> PathBuf {
 /// Where the file is built that is to become `path`.
 pub(super) fn part_of(path: &Path) -> PathBuf {
     beside(path, PART)
+}
+
+/// What is locked by whoever builds the file that is to become `path`.
+pub(super) fn claim_of(path: &Path) -> PathBuf {
+    beside(path, CLAIM)
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -31,7 +38,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 pub fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
     let ends = |ending: &str| name.ends_with(ending.as_bytes());
-    name.starts_with(b".") && (ends(STAGE) || ends(PART))
+    name.starts_with(b".") && [STAGE, PART, CLAIM].into_iter().any(ends)
 }
 
 #[cfg(test)]
@@ -43,7 +50,9 @@ mod tests {
         for path in ["cache.redb", "/data/cache.redb", ".hidden"] {
             let path = Path::new(path);
             assert!(!is_unfinished(path));
-            assert!(is_unfinished(&stage_of(path)) && is_unfinished(&part_of(path)));
+            for unfinished in [stage_of(path), part_of(path), claim_of(path)] {
+                assert!(is_unfinished(&unfinished), "{unfinished:?}");
+            }
             assert_eq!(stage_of(path).parent(), path.parent());
         }
         assert!(!is_unfinished(Path::new("my.redb-cache-stage")));
