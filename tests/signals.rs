@@ -2,6 +2,8 @@
 #![cfg(test)]
 #![cfg(unix)]
 
+mod common;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -54,6 +56,55 @@ fn a_second_signal_ends_at_once_what_has_no_safe_point() {
     assert_eq!(child.try_wait().unwrap(), None);
     send(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// Whether the process has come so far that SIGINT asks it to stop. Where that cannot be told, it
+/// is taken to have.
+fn catches_signals(child: &Child) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+    let caught = status.ok().and_then(|status| {
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    caught.is_none_or(|mask| mask & (1 << (Signal::INT.as_raw() - 1)) != 0)
+}
+
+#[test]
+fn a_wait_for_a_cache_in_use_is_interrupted() {
+    let (dir, path) = common::copy_of("0.1.47");
+    let holder = redb::Database::open(&path).unwrap();
+    let backup = dir.path().join("backup");
+    for verb in [
+        &["sweep"][..],
+        &["clear", "--all", "--yes"],
+        &[
+            "clear",
+            "--all",
+            "--yes",
+            "--backup",
+            backup.to_str().unwrap(),
+        ],
+        &["compact"],
+    ] {
+        let mut child = common::program(&path, &[verb, &["--lock-timeout", "1m"]].concat())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !catches_signals(&child) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Long enough to come to the wait; before that, it would stop all the more.
+        std::thread::sleep(Duration::from_millis(500));
+        let sent = Instant::now();
+        send(&child, Signal::INT);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{verb:?}");
+        assert!(sent.elapsed() < Duration::from_secs(2), "{verb:?}");
+    }
+    drop(holder);
+    assert_eq!(common::names(dir.path()), ["cache.redb"]);
 }
 
 #[test]

@@ -104,12 +104,14 @@ pub fn view<T>(
 /// writers may have it open; anybody else is waited for.
 ///
 /// # Errors
-/// As [`view`], and [`ErrorKind::InUse`].
+/// As [`view`], [`ErrorKind::InUse`], and when it is interrupted.
 pub fn open_for_writing(context: &Context<'_>) -> Result<Database> {
     let standing = view(context, |_, view| schema::check(view.transaction()))?;
     let mode = redb::ConcurrencyMode::MultiWriter;
     let open = || {
-        let db = file::open_for_writing(&context.cache, mode, context.lock_timeout, PAGE_CACHE)?;
+        let db = context.wait_for(|timeout| {
+            file::open_for_writing(&context.cache, mode, timeout, PAGE_CACHE)
+        })?;
         if standing == Standing::Empty || !schema::is_prepared(&db.begin_read()?)? {
             schema::prepare(&db)?;
         }

@@ -4,12 +4,12 @@
 //! completion and the manual page; `run` gives back a plain [`Report`], which `ui` prints.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::ui::{Cancel, Ui};
 
 pub use crate::ui::Report;
@@ -27,6 +27,9 @@ mod staging;
 mod stats;
 mod sweep;
 pub mod values;
+
+/// How long a wait for another process is deaf to Ctrl-C.
+const DEAF: Duration = Duration::from_millis(250);
 
 /// What every command gets.
 pub struct Context<'a> {
@@ -49,6 +52,23 @@ impl Context<'_> {
     /// As [`Ui::confirm`].
     pub fn confirm(&self, question: &str, yes: bool) -> Result<()> {
         self.ui.confirm(question, yes, &self.cancel)
+    }
+
+    /// Calls `lock` with a part of the lock timeout until it has what it waits for, the whole of
+    /// it is over, or somebody interrupts it.
+    ///
+    /// # Errors
+    /// Those of `lock`, and when it is interrupted.
+    pub fn wait_for<T>(&self, mut lock: impl FnMut(Duration) -> Result<T>) -> Result<T> {
+        let began = Instant::now();
+        loop {
+            self.cancel.check()?;
+            let left = self.lock_timeout.saturating_sub(began.elapsed());
+            match lock(left.min(DEAF)) {
+                Err(error) if error.kind() == ErrorKind::InUse && left > DEAF => {}
+                done => return done,
+            }
+        }
     }
 }
 

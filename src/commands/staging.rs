@@ -1,7 +1,7 @@
 //! What the verbs have in common that write a cache anew beside it.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redb::Database;
 
@@ -15,23 +15,12 @@ use crate::file::{self, ReadOptions, Replacement};
 /// the last one finds nothing more to do.
 const MAX_ROUNDS: usize = 16;
 
-/// How long a wait for another process is deaf to Ctrl-C.
-const DEAF: Duration = Duration::from_millis(250);
-
 /// Begins to replace the cache, when nobody else holds it.
 ///
 /// # Errors
 /// As [`Replacement::begin`], and when it is interrupted.
 pub fn begin(context: &Context<'_>) -> Result<Replacement> {
-    let began = Instant::now();
-    loop {
-        context.cancel.check()?;
-        let left = context.lock_timeout.saturating_sub(began.elapsed());
-        match Replacement::begin(&context.cache, left.min(DEAF)) {
-            Err(error) if error.kind() == ErrorKind::InUse && left > DEAF => {}
-            done => return done,
-        }
-    }
+    context.wait_for(|timeout| Replacement::begin(&context.cache, timeout))
 }
 
 /// How a file is read that nobody else can be writing: the lock is ours, or the file.

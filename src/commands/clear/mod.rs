@@ -243,7 +243,7 @@ fn matching(view: &View, table: Table, filter: &Filter<'_>) -> Result<Vec<String
 
 /// A copy of the whole file, taken while nobody writes.
 fn back_up(context: &Context<'_>, to: &Path) -> Result<()> {
-    let lock = file::ExclusiveLock::acquire(&context.cache, context.lock_timeout)?;
+    let lock = context.wait_for(|timeout| file::ExclusiveLock::acquire(&context.cache, timeout))?;
     let copied = file::copy_new(&context.cache, to);
     drop(lock);
     copied
