@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The result of everything fallible in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What to do where the file system has no room.
+pub(crate) const MAKE_ROOM: &str = "make room there and run the same command again";
+
 /// Why an operation failed. Each kind has one exit code, published in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -162,7 +165,11 @@ impl From<std::io::Error> for Error {
             Io::PermissionDenied | Io::ReadOnlyFilesystem => (ErrorKind::Failed, "access denied"),
             _ => (ErrorKind::Failed, "input/output error"),
         };
-        Self::new(kind, message).caused_by(error)
+        let error = Self::new(kind, message).caused_by(error);
+        match kind {
+            ErrorKind::NoSpace => error.help(MAKE_ROOM),
+            _ => error,
+        }
     }
 }
 
@@ -249,6 +256,24 @@ impl From<redb::DatabaseError> for Error {
                 Self::new(ErrorKind::Damaged, "the cache was not closed cleanly")
             }
             other => Self::new(ErrorKind::Failed, "redb failed").caused_by(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_met_while_writing_says_what_to_do() {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        for error in [
+            Error::from(full()),
+            redb::StorageError::Io(full()).into(),
+            redb::CommitError::Storage(redb::StorageError::Io(full())).into(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::NoSpace);
+            assert_eq!(error.advice(), Some(MAKE_ROOM));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, MAKE_ROOM, Result};
 
 /// Bytes that a file takes on the disk, which for a sparse one are fewer than its length.
 #[must_use]
@@ -38,5 +38,5 @@ pub fn require(path: impl AsRef<Path>, bytes: u64) -> Result<()> {
         format!("the disk has {free} bytes free, and {bytes} are needed"),
     )
     .at(path)
-    .help("make room there and run the same command again"))
+    .help(MAKE_ROOM))
 }

@@ -83,7 +83,12 @@ pub(super) fn to_output(
         locked: None,
         quarantine: quarantine.as_mut(),
     };
-    let built = access::stream(context, |snapshot| site.build(snapshot))?;
+    // The room that is missing is where the output is, not where the cache is.
+    let full = |error: Error| match error.kind() {
+        ErrorKind::NoSpace => error.at(output),
+        _ => error,
+    };
+    let built = access::stream(context, |snapshot| site.build(snapshot).map_err(full))?;
     let mut report = verified(context, built, new.path())?;
     if report.outcome == Outcome::Migrated {
         context.cancel.check()?;
