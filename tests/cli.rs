@@ -63,6 +63,37 @@ fn a_wrong_call_is_exit_2_and_explained_on_stderr() {
 }
 
 #[test]
+fn a_wrong_call_is_told_in_the_form_asked_for() {
+    for args in [
+        &["--format", "json"][..],
+        &["--format=json", "repair"],
+        &["stats", "--frequently", "--format", "json"],
+        &["clear", "--format=json"],
+        &["inspect", "--format", "json", "t", "k", "--raw", "--hex"],
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+        let document: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(document["schema"], "redb-cache/error/1", "{args:?}");
+        let error = &document["error"];
+        assert_eq!(error["kind"], "usage", "{args:?}");
+        assert_eq!(error["exit_code"], 2, "{args:?}");
+        for told in ["message", "help"] {
+            let told = error[told].as_str().unwrap();
+            assert!(!told.is_empty() && !told.contains('\n'), "{told}");
+        }
+        let message = error["message"].as_str().unwrap();
+        assert!(!message.starts_with("error:"), "{message}");
+    }
+    let not_asked = run(&["stats", "--frequently", "--", "--format=json"]);
+    assert!(text(&not_asked.stderr).starts_with("error: "));
+    let help = run(&["--help", "--format", "json"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("redb-cache"));
+}
+
+#[test]
 fn an_empty_variable_counts_as_unset() {
     let folder = tempfile::tempdir().unwrap();
     let code = |name, value| {

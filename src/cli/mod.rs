@@ -9,7 +9,7 @@ use clap::error::ErrorKind as Clap;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::{Command, Context, values};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ui::{Cancel, Color, Format, Settings, Ui};
 
 pub mod crash;
@@ -111,8 +111,16 @@ impl Global {
 /// Parses the arguments, runs the command, prints what comes of it, and gives back the exit code.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match parse(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match parse(args.iter().cloned()) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && asks_for_json(&args) => {
+            let settings = Settings {
+                format: Format::Json,
+                ..Settings::default()
+            };
+            return Ui::stdio(settings).fail(&usage_error(&error));
+        }
         Err(error) => return explain(&error),
     };
     let ui = Ui::stdio(cli.global.settings());
@@ -162,6 +170,28 @@ fn explain(error: &clap::Error) -> u8 {
         Err(_) if matches!(error.kind(), Clap::DisplayHelp | Clap::DisplayVersion) => 1,
         Err(_) => 2,
     }
+}
+
+/// Whether the caller is a program, as far as arguments tell that could not be parsed.
+fn asks_for_json(args: &[OsString]) -> bool {
+    let options: Vec<_> = args.iter().take_while(|arg| *arg != "--").collect();
+    options.iter().any(|arg| *arg == "--format=json")
+        || options
+            .windows(2)
+            .any(|pair| matches!(pair, [name, value] if *name == "--format" && *value == "json"))
+}
+
+/// What is wrong with the arguments, as any other error: clap's first paragraph says it, the others
+/// what to do about it.
+fn usage_error(error: &clap::Error) -> Error {
+    let told = error.render().to_string();
+    let mut paragraphs = told
+        .split("\n\n")
+        .map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
+    let first = paragraphs.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(&first);
+    let help: Vec<_> = paragraphs.filter(|text| !text.is_empty()).collect();
+    Error::new(ErrorKind::Usage, message).help(help.join("; "))
 }
 
 #[cfg(test)]
