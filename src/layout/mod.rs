@@ -238,16 +238,6 @@ impl From<Undecodable> for Error {
     }
 }
 
-/// Reads a row of `table` of which nothing else is known; [`Survey::decode`] knows better.
-///
-/// Its time and memory grow with the length of the row alone, whatever the bytes are.
-///
-/// # Errors
-/// When no layout fits, or the table holds no records.
-pub fn decode(table: Table, bytes: &[u8]) -> Result<Decoded, Undecodable> {
-    Survey::default().decode(table, bytes)
-}
-
 /// Reads a row of `table` as `layout` and nothing else.
 ///
 /// # Errors

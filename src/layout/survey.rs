@@ -51,13 +51,11 @@ impl Origin {
     }
 }
 
-/// What the rows of a file tell about each other: a first reading learns, a second one decides.
-/// One that knows nothing reads each row for itself, parameters without
-/// types last.
-#[derive(Clone, Debug, Default)]
+/// What the rows of a file tell about each other: a first reading learns, a second one decides. One
+/// that has learned nothing reads each row for itself.
+#[derive(Clone, Debug)]
 pub struct Survey {
-    /// `None` where nothing is known of the file.
-    origin: Option<Origin>,
+    origin: Origin,
     siblings: Siblings,
     /// For each layout how many rows can be of no other.
     rows: [u32; Layout::ALL.len()],
@@ -78,8 +76,12 @@ impl Survey {
     #[must_use]
     pub fn new(origin: Origin) -> Self {
         Self {
-            origin: Some(origin),
-            ..Self::default()
+            origin,
+            siblings: Siblings::default(),
+            rows: [0; Layout::ALL.len()],
+            episodes: 0,
+            typed: 0,
+            untyped: 0,
         }
     }
 
@@ -127,32 +129,25 @@ impl Survey {
     }
 
     fn standing(&self, layout: Layout) -> Standing {
-        match self.declared(layout) {
+        match self.origin.standing(layout) {
             Standing::Expected if self.has_lost_its_version() => Standing::Possible,
             Standing::Possible if self.has_lost_its_version() => Standing::Expected,
             declared => declared,
         }
     }
 
-    fn declared(&self, layout: Layout) -> Standing {
-        match self.origin {
-            Some(origin) => origin.standing(layout),
-            None if layout >= Layout::L6 => Standing::Expected,
-            None => Standing::Possible,
-        }
-    }
-
     /// Whether every row contradicts the version that the file states, or that it states none: where
     /// parameters have no types most rows with steps fit no later layout.
     fn has_lost_its_version(&self) -> bool {
-        let declares = |origin: Origin| origin.schema.is_none_or(|version| version == 2);
-        let is_v3 = |origin: &Origin| origin.format == FileFormat::V3;
-        self.origin.filter(is_v3).is_some_and(declares) && self.typed > 0 && self.untyped == 0
+        self.origin.format == FileFormat::V3
+            && matches!(self.origin.schema, None | Some(2))
+            && self.typed > 0
+            && self.untyped == 0
     }
 
     /// Whether the file says of itself that it has such rows.
     fn declares(&self, layout: Layout) -> bool {
-        self.declared(layout) == Standing::Expected
+        self.origin.standing(layout) == Standing::Expected
     }
 
     fn declares_untyped(&self) -> bool {

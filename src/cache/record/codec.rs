@@ -73,7 +73,7 @@ pub(crate) fn with_encoded<T: Stored, R>(
 }
 
 /// The value that [`encode`] or do-memory 0.1.35 to 0.1.47 wrote. Rows of earlier releases are
-/// [`layout::decode`](crate::layout::decode)'s.
+/// [`Survey::decode`](crate::layout::Survey::decode)'s.
 ///
 /// It uses up the row: postcard alone would ignore what follows the value, and so "read" rows of
 /// other layouts as garbage. A length that the row has no room for allocates nothing: postcard

@@ -1,7 +1,6 @@
 //! A row's bytes as what they mean.
 
 use std::borrow::Cow;
-use std::mem;
 use std::ops::ControlFlow;
 
 use base64::Engine as _;
@@ -166,7 +165,7 @@ impl Reader {
             .collect();
         let bar = context.ui.progress("surveying");
         bar.set_total(teachers.iter().map(|(_, info)| info.rows).sum());
-        let mut survey = mem::take(&mut self.survey);
+        let mut survey = self.survey.clone();
         for (teacher, info) in teachers {
             let mut portion = portion;
             let mut seen = 0u64;
