@@ -220,8 +220,9 @@ impl Export<'_> {
             self.report.parameters.add(*certainty);
             if *certainty != Certainty::Exact {
                 self.context.ui.detail(format!(
-                    "{}, step {step}: parameters {certainty:?}",
-                    place()
+                    "{}, step {step}: parameters {}",
+                    place(),
+                    certainty.as_str()
                 ));
             }
         }

@@ -193,6 +193,19 @@ pub enum Certainty {
     Unreadable,
 }
 
+impl Certainty {
+    /// How it is told, to people and to programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Inferred => "inferred",
+            Self::Chosen => "chosen",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 /// A row that no layout fits: damaged, or of a layout that this release does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -178,7 +178,10 @@ fn tell_each(context: &Context<'_>, report: &MigrateReport) {
                 step,
                 certainty,
                 value,
-            } => format!("{table} {key}, step {step}: parameters {certainty:?}: {value}"),
+            } => format!(
+                "{table} {key}, step {step}: parameters {}: {value}",
+                certainty.as_str()
+            ),
             Doubt::Layout {
                 table,
                 key,

@@ -89,8 +89,11 @@ pub(super) fn text(text: &str) -> (f32, bool) {
         letters(text)
     };
     let as_numbers = 2.0 + 11.0 * count(text.len());
-    let is_clear =
-        text.len() >= 4 && !text.starts_with(char::is_control) && letters + CERTAIN < as_numbers;
+    let is_long = text.len() >= 32;
+    let is_clear = text.len() >= 4
+        && (is_long || !text.starts_with(char::is_control))
+        && !text.chars().any(is_odd)
+        && letters + CERTAIN < as_numbers;
     (3.0 + bits(text.len() as u64) + letters, is_clear)
 }
 

@@ -97,7 +97,8 @@ fn run<W: Wire>(
         if !chart.spend(1 + (end - at) / 16) {
             return None;
         }
-        empty = empty && next <= cost::ZERO;
+        let bytes = chart.bytes.get(at..end).unwrap_or_default();
+        empty = empty && bytes.iter().all(|byte| *byte == 0);
         cost += next;
         at = end;
     }
