@@ -89,7 +89,7 @@ pub(super) struct Ways<'a, W> {
     endings: &'a [(Layout, ReadEnding)],
     /// The first is of the whole row, each other one of a span that it cannot read.
     charts: Vec<Chart<'a, W>>,
-    /// For all charts but the first.
+    /// For all charts but the first, and for the search of what they are to read.
     work: Work,
     beginning: Beginning,
     layers: Vec<Vec<State>>,

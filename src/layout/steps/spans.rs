@@ -1,12 +1,13 @@
 //! Where the parameters of a step end, and what they are.
 
-use super::Head;
-use super::Ways;
-use crate::layout::untyped::{Chart, Effort, UNREADABLE, UNREADABLE_BYTE, Value, Work, count};
+use super::{Head, Ways};
+use crate::layout::untyped::{Chart, Effort, UNREADABLE, UNREADABLE_BYTE, Value, count};
 use crate::layout::wire::Wire;
 
 /// Ends that are tried for parameters that cannot be read.
 const MOST_GUESSES: usize = 8;
+/// Bytes that are read in vain for one unit of work, when what must follow does not.
+const BYTES_A_WORK: usize = 256;
 
 /// The parameters of a step.
 #[derive(Clone, Copy)]
@@ -99,17 +100,24 @@ impl<W: Wire> Ways<'_, W> {
         }
     }
 
-    fn guesses_among(&self, start: usize, ends: impl Iterator<Item = usize>) -> Vec<(Span, f32)> {
-        let mut work = Work::for_row(self.bytes.len());
+    fn guesses_among(
+        &mut self,
+        start: usize,
+        ends: impl Iterator<Item = usize>,
+    ) -> Vec<(Span, f32)> {
+        let mut work = self.work.part();
         let mut guesses = Vec::new();
         for end in ends {
+            if !work.spend(1) || guesses.len() == MOST_GUESSES {
+                break;
+            }
             let Some((_, after)) = self.tail(end) else {
                 continue;
             };
-            if !work.spend(after - end) || guesses.len() == MOST_GUESSES {
+            let rest = self.bytes.get(after..).unwrap_or_default();
+            if !work.spend(after - end + rest.len() / BYTES_A_WORK) {
                 break;
             }
-            let rest = self.bytes.get(after..).unwrap_or_default();
             let ends = || self.endings.iter().any(|(_, ending)| ending(rest).is_ok());
             if W::prefix::<Head>(rest).is_ok() || ends() {
                 let value = None;
@@ -117,6 +125,7 @@ impl<W: Wire> Ways<'_, W> {
                 guesses.push((Span { start, end, value }, cost));
             }
         }
+        self.work.give_back(work);
         guesses
     }
 }

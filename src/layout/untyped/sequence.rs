@@ -13,6 +13,8 @@ use crate::layout::wire::Wire;
 const BEAM: usize = 24;
 /// What a byte costs in the mean: of two ways, the one that got further has explained more.
 const COST_A_BYTE: f32 = 4.5;
+/// Work for each way that is kept, which bounds the memory.
+const WORK_A_WAY: usize = 3;
 
 /// What may stand in a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,7 @@ pub(super) fn paths<W: Wire>(
     let mut layer = 0..1;
     for left in (0..count).rev() {
         let next = advance(chart, &ways, layer, elements, left == 0, depth);
-        if next.is_empty() {
+        if next.is_empty() || !chart.spend(WORK_A_WAY * next.len()) {
             return Vec::new();
         }
         layer = ways.len()..ways.len() + next.len();
