@@ -157,12 +157,13 @@ const ERAS: [Era; 9] = [
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Decoded {
-    /// The row as the newest layout that fits reads it.
+    /// The row as the most likely of the layouts that fit reads it.
     pub record: Record,
-    /// That layout. A row that several layouts read alike counts as the newest of them.
+    /// That layout. Of several that read the row alike it is the one of most rows beside, else the
+    /// newest that the file is expected to have.
     pub layout: Layout,
-    /// What older layouts that fit too make of it, where that is something else. Real rows have
-    /// none; whoever meets one must not take `record` for certain.
+    /// What the others that fit make of it, where that is something else. Whoever meets one must
+    /// not take `record` for certain.
     pub also: Vec<(Layout, Record)>,
     /// For an episode of L1 to L5 the parameters of each of its steps, in order: how sure their
     /// reading is.
