@@ -91,8 +91,7 @@ impl Survey {
             Table::Episodes if self.declares_untyped() => {
                 self.episodes += 1;
                 if self.episodes <= TAUGHT_BY_ALL || self.episodes.is_multiple_of(SAMPLED) {
-                    self.add_untyped(bytes);
-                    self.typed = self.typed.saturating_add(u32::from(self.has_types(bytes)));
+                    self.add_episode(bytes);
                 }
             }
             Table::Episodes | Table::Patterns => {
@@ -154,37 +153,35 @@ impl Survey {
         self.declares(Layout::L5) || self.declares(Layout::L1)
     }
 
-    fn add_untyped(&mut self, bytes: &[u8]) {
-        for codec in likely_codecs(bytes) {
-            let fits = match codec {
-                Codec::Postcard => self.add_episode::<Postcard>(codec, bytes),
-                Codec::Bincode => self.add_episode::<Bincode>(codec, bytes),
-            };
-            if fits {
-                break;
-            }
+    fn add_episode(&mut self, bytes: &[u8]) {
+        let has_steps = likely_codecs(bytes)
+            .into_iter()
+            .find_map(|codec| match codec {
+                Codec::Postcard => self.add_untyped::<Postcard>(codec, bytes),
+                Codec::Bincode => self.add_untyped::<Bincode>(codec, bytes),
+            });
+        if self.has_types(bytes) {
+            self.typed = self.typed.saturating_add(1);
+        } else if has_steps == Some(true) {
+            self.untyped = self.untyped.saturating_add(1);
         }
     }
 
-    fn add_episode<W: Wire>(&mut self, codec: Codec, bytes: &[u8]) -> bool {
+    /// Says whether the episode has steps, where it fits.
+    fn add_untyped<W: Wire>(&mut self, codec: Codec, bytes: &[u8]) -> Option<bool> {
         let endings = fits::endings(codec, &|layout| self.declares(layout));
         if endings.is_empty() {
-            return false;
+            return None;
         }
-        let Ok(ways) = Ways::<W>::find(bytes, &endings) else {
-            return false;
-        };
+        let ways = Ways::<W>::find(bytes, &endings).ok()?;
         let layouts: Vec<_> = ways.layouts().map(|(layout, _)| layout).collect();
-        if ways.has_steps() && !self.has_types(bytes) {
-            self.untyped = self.untyped.saturating_add(1);
-        }
         if let Some(layout) = layouts.first() {
             for lesson in ways.lessons(*layout) {
                 lesson.teach(&mut self.siblings);
             }
         }
         self.count(layouts);
-        true
+        Some(ways.has_steps())
     }
 
     /// Whether an episode has steps and is of a layout whose parameters have types.

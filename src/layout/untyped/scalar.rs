@@ -107,31 +107,18 @@ fn run<W: Wire>(
 
 /// What a run holds at `at`.
 pub(super) fn element<W: Wire>(bytes: &[u8], of: Plain, at: usize) -> Option<Node> {
-    let rest = bytes.get(at..)?;
+    let (end, cost) = measured::<W>(bytes, of, at)?;
+    let rest = bytes.get(at..end)?;
     let mut found = Found::default();
+    let mut add = |cost, reading| found.add(end, cost, f32::INFINITY, reading);
     match of {
-        Plain::Text => {
-            let (text, span) = text_at::<W>(bytes, at)?;
-            found.add(
-                span.end,
-                cost::text(text).0,
-                f32::INFINITY,
-                Reading::Text(span),
-            );
-        }
-        Plain::Number => {
-            let (number, used) = W::uint(rest)?;
-            let add = |cost, reading| found.add(at + used, cost, f32::INFINITY, reading);
-            numbers::<W>(number, add);
-        }
+        Plain::Text => add(cost, Reading::Text(text_at::<W>(bytes, at)?.1)),
+        Plain::Number => numbers::<W>(W::uint(rest)?.0, add),
         Plain::Float => {
             let number = f64::from_le_bytes(*rest.first_chunk::<8>()?);
-            found.add(at + 8, 0.0, f32::INFINITY, Reading::Float(number));
+            add(cost, Reading::Float(number));
         }
-        Plain::Bool => {
-            let flag = *rest.first()? == 1;
-            found.add(at + 1, cost::BOOL, f32::INFINITY, Reading::Bool(flag));
-        }
+        Plain::Bool => add(cost, Reading::Bool(rest == [1])),
     }
     found.into_nodes().pop()
 }
