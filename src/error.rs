@@ -30,6 +30,10 @@ pub enum ErrorKind {
     UnknownLayout,
     /// The file system has no room.
     NoSpace,
+    /// The durable store does not answer, or not as one.
+    Unreachable,
+    /// The durable store does not accept the credentials.
+    Unauthorized,
     /// A destructive operation was not confirmed.
     Unconfirmed,
     /// Ctrl-C.
@@ -51,6 +55,8 @@ impl ErrorKind {
             Self::Damaged => 13,
             Self::UnknownLayout => 14,
             Self::NoSpace => 15,
+            Self::Unreachable => 16,
+            Self::Unauthorized => 17,
             Self::Unconfirmed => 18,
             Self::Interrupted => 130,
             Self::Terminated => 143,

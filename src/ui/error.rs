@@ -73,6 +73,8 @@ const fn name(kind: ErrorKind) -> &'static str {
         ErrorKind::Damaged => "damaged",
         ErrorKind::UnknownLayout => "unknown_layout",
         ErrorKind::NoSpace => "no_space",
+        ErrorKind::Unreachable => "unreachable",
+        ErrorKind::Unauthorized => "unauthorized",
         ErrorKind::Unconfirmed => "unconfirmed",
         ErrorKind::Interrupted => "interrupted",
         ErrorKind::Terminated => "terminated",
