@@ -9,6 +9,8 @@ pub mod error;
 pub mod file;
 pub mod layout;
 #[cfg(feature = "cli")]
+pub mod source;
+#[cfg(feature = "cli")]
 pub mod ui;
 
 pub use cache::{Concurrency, RedbConfig, RedbStorage};

@@ -57,6 +57,7 @@ pub struct RewardScore {
     /// For what was learned, 0 to 0.5.
     pub learning_bonus: f32,
     /// For stopping in time, -0.5 to 0.5. Since do-memory 0.1.33.
+    #[serde(default)]
     pub abstention_score: f32,
     /// Before normalization and decay. This and what follows since do-memory 0.1.34.
     #[serde(default)]

@@ -1,0 +1,163 @@
+//! What is wrong with a store, as far as libsql's messages tell, and whether trying again may help.
+
+use std::time::Duration;
+
+use super::address::Address;
+use super::token::Token;
+use crate::error::{Error, ErrorKind};
+
+/// Characters of a foreign message that are worth repeating.
+const TOLD: usize = 300;
+
+/// Why a store could not be read.
+#[derive(Debug)]
+pub(super) struct Fault {
+    message: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Gone, slow, or busy: it may answer the next time.
+    Transient,
+    /// The credentials are wrong.
+    Unauthorized,
+    /// It answers, but not as a libSQL server, or not any more of this question.
+    Foreign,
+    /// It has no such table or column: the database changed, or is no store of do-memory.
+    Layout,
+}
+
+impl Fault {
+    pub(super) fn of(error: &libsql::Error) -> Self {
+        let message = match error {
+            libsql::Error::ConnectionFailed(text) => match text.rsplit_once(": ") {
+                // SQLite's number stands for its words, which libsql does not give.
+                Some((_, "14")) => "it cannot be opened".to_owned(),
+                _ => text.clone(),
+            },
+            other => other.to_string(),
+        };
+        Self {
+            kind: kind_of(error, &message),
+            message,
+        }
+    }
+
+    pub(super) fn timeout(patience: Duration) -> Self {
+        let waited = humantime::format_duration(patience);
+        Self::transient(format!("it did not answer within {waited}"))
+    }
+
+    pub(super) fn cut_off() -> Self {
+        Self::transient("its answer ended too early".to_owned())
+    }
+
+    /// libsql gave up in the middle of an answer that it could not believe.
+    pub(super) fn nonsense() -> Self {
+        Self {
+            kind: Kind::Foreign,
+            message: "its answer is not that of a libSQL server".to_owned(),
+        }
+    }
+
+    /// It is a database, but not the one that was looked for.
+    pub(super) fn layout(message: &str) -> Self {
+        Self {
+            kind: Kind::Layout,
+            message: message.to_owned(),
+        }
+    }
+
+    fn transient(message: String) -> Self {
+        Self {
+            kind: Kind::Transient,
+            message,
+        }
+    }
+
+    /// Whether the same question may be answered the next time.
+    pub(super) fn may_pass(&self) -> bool {
+        self.kind == Kind::Transient
+    }
+
+    /// The error for a person, without any secret.
+    pub(super) fn tell(&self, address: &Address, token: Option<&Token>) -> Error {
+        let message = match token {
+            Some(token) => token.scrub(&self.message),
+            None => self.message.clone(),
+        };
+        let message: String = message.replace('`', "").chars().take(TOLD).collect();
+        let (kind, what) = match self.kind {
+            Kind::Transient | Kind::Foreign => (ErrorKind::Unreachable, "cannot be read"),
+            Kind::Unauthorized => (ErrorKind::Unauthorized, "refuses the credentials"),
+            Kind::Layout => (ErrorKind::UnknownLayout, "is not laid out as do-memory's"),
+        };
+        let help = self.advice(address, token.is_some());
+        Error::new(
+            kind,
+            format!("the durable store {address} {what}: {message}"),
+        )
+        .help(help)
+    }
+
+    fn advice(&self, address: &Address, has_token: bool) -> &'static str {
+        match self.kind {
+            Kind::Unauthorized if has_token => {
+                "give a valid token in TURSO_AUTH_TOKEN, or with --auth-token-file"
+            }
+            Kind::Unauthorized => "give a token in TURSO_AUTH_TOKEN, or with --auth-token-file",
+            Kind::Layout => "name the database of do-memory itself with --from",
+            Kind::Foreign if self.message.contains("invalid peer certificate") => {
+                "if you trust it, name the file of the authority that signed its certificate in \
+                 SSL_CERT_FILE"
+            }
+            Kind::Foreign if self.message.contains("InvalidContentType") => {
+                "it does not speak TLS there: try http:// or another port"
+            }
+            Kind::Foreign if self.message.contains("status=3") => {
+                "it has moved: name its new address with --from"
+            }
+            Kind::Foreign if address.is_remote() => {
+                "check the address: it must be that of a libSQL server"
+            }
+            Kind::Foreign => "it must be the file of a libSQL or SQLite database",
+            Kind::Transient if address.is_remote() => {
+                "check the address and the network, then run the same command again"
+            }
+            Kind::Transient => "check the path, then run the same command again",
+        }
+    }
+}
+
+fn kind_of(error: &libsql::Error, message: &str) -> Kind {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["status=401", "status=403"]) {
+        Kind::Unauthorized
+    } else if says(&["no such table", "no such column"]) {
+        Kind::Layout
+    } else if says(&["status=408", "status=425", "status=429", "status=5"]) {
+        Kind::Transient
+    } else if says(&[
+        "status=",
+        "invalid peer certificate",
+        "InvalidContentType",
+        "json error",
+    ]) || says(&[
+        "file is not a database",
+        "malformed",
+        "unexpected response",
+        "of another kind",
+    ]) {
+        Kind::Foreign
+    } else if let libsql::Error::SqliteFailure(code, _) = error {
+        // SQLITE_BUSY and SQLITE_LOCKED, whatever their extension.
+        if matches!(code & 0xff, 5 | 6) {
+            Kind::Transient
+        } else {
+            Kind::Foreign
+        }
+    } else {
+        Kind::Transient
+    }
+}

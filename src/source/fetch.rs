@@ -1,0 +1,155 @@
+//! Reading a table page by page, ahead of whoever takes the rows.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc};
+
+use super::client::{Client, cell, is_last};
+use super::fault::Fault;
+use super::row::Cells;
+use super::select::{MAX_ROW, PAGE, Part, Select};
+
+/// Bytes of rows that are handed over together.
+const CHUNK: u64 = 256 << 10;
+/// Chunks that may wait, so that reading and taking go on side by side.
+pub(super) const AHEAD: usize = 2;
+
+/// A row with its key as the store has it.
+pub(super) struct Fetched {
+    pub(super) key: Vec<u8>,
+    /// `None` for a row that is longer than any may be.
+    pub(super) cells: Option<Cells>,
+    pub(super) size: u64,
+}
+
+pub(super) enum Message {
+    Rows(Vec<Fetched>),
+    /// All rows were handed over.
+    End,
+    Fault(Fault),
+}
+
+/// Reads on until everything is read, nobody takes it, or the store cannot be read any more.
+pub(super) async fn fetch(
+    client: Arc<Mutex<Client>>,
+    select: Select,
+    part: Part,
+    to: mpsc::Sender<Message>,
+) {
+    let mut reading = Reading {
+        select,
+        part,
+        to,
+        chunk: Vec::new(),
+        bytes: 0,
+    };
+    let end = match reading.all(&mut *client.lock().await).await {
+        Ok(()) => Message::End,
+        Err(Stop::Fault(fault)) => Message::Fault(fault),
+        Err(Stop::Unwanted) => return,
+    };
+    // Whoever has gone does not want to know.
+    let _ = reading.to.send(end).await;
+}
+
+enum Stop {
+    Fault(Fault),
+    /// Nobody takes the rows any more.
+    Unwanted,
+}
+
+struct Reading {
+    select: Select,
+    part: Part,
+    to: mpsc::Sender<Message>,
+    chunk: Vec<Fetched>,
+    bytes: u64,
+}
+
+impl Reading {
+    async fn all(&mut self, client: &mut Client) -> Result<(), Stop> {
+        let mut attempt = 0;
+        loop {
+            let before = self.last_key();
+            let page = self.page(client).await;
+            // What came before a fault is good, and reading goes on after it.
+            self.hand_over().await?;
+            match page {
+                Ok(rows) if rows < PAGE || matches!(self.part, Part::Keys(_)) => return Ok(()),
+                Ok(_) => attempt = 0,
+                Err(Stop::Unwanted) => return Err(Stop::Unwanted),
+                Err(Stop::Fault(fault)) => {
+                    if self.last_key() != before {
+                        attempt = 0;
+                    }
+                    client
+                        .recover(fault, &mut attempt)
+                        .await
+                        .map_err(Stop::Fault)?;
+                }
+            }
+        }
+    }
+
+    fn last_key(&self) -> Option<Vec<u8>> {
+        match &self.part {
+            Part::After(key) => key.clone(),
+            Part::Keys(_) => None,
+        }
+    }
+
+    /// Reads a page and answers how many rows it had.
+    async fn page(&mut self, client: &mut Client) -> Result<usize, Stop> {
+        let (question, with) = self.select.ask(&self.part);
+        let mut rows = client.query(&question, with).await.map_err(Stop::Fault)?;
+        let mut count = 0;
+        while let Some(row) = client.next(&mut rows).await.map_err(Stop::Fault)? {
+            if is_last(&row) {
+                client.drain(rows).await;
+                return Ok(count);
+            }
+            count += 1;
+            self.take(&row);
+            if self.bytes >= CHUNK {
+                self.hand_over().await?;
+            }
+        }
+        Err(Stop::Fault(Fault::cut_off()))
+    }
+
+    fn take(&mut self, row: &libsql::Row) {
+        let size = match row.get_value(1) {
+            Ok(libsql::Value::Integer(size)) => u64::try_from(size).unwrap_or(0),
+            _ => 0,
+        };
+        let key = cell(row, 2).unwrap_or_default();
+        let cells = Cells {
+            names: Arc::clone(&self.select.names),
+            values: (0..self.select.names.len())
+                .map(|at| cell(row, at + 3))
+                .collect(),
+        };
+        self.bytes += size.min(MAX_ROW) + key.len() as u64;
+        match &mut self.part {
+            Part::After(last) => *last = Some(key.clone()),
+            Part::Keys(keys) => keys.retain(|wanted| wanted.as_bytes() != key),
+        }
+        self.chunk.push(Fetched {
+            key,
+            cells: (size <= MAX_ROW).then_some(cells),
+            size,
+        });
+    }
+
+    async fn hand_over(&mut self) -> Result<(), Stop> {
+        self.bytes = 0;
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        self.to
+            .send(Message::Rows(chunk))
+            .await
+            .map_err(|_| Stop::Unwanted)
+    }
+}

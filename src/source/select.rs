@@ -1,0 +1,159 @@
+//! The questions that are put to a store.
+//!
+//! Every cell comes as bytes: a text may hold what is no UTF-8, a zero, an infinity, at which libsql
+//! stops, panics or fails, each in its own way. And every answer ends with a row that says so (its
+//! mark is 1): the end of an answer that was cut off looks like the end of its rows.
+
+use std::sync::Arc;
+
+use libsql::Value;
+
+use super::shape::{Kind, Shape};
+use super::survey::{Columns, Kept};
+
+/// Rows of one page.
+pub(super) const PAGE: usize = 1_000;
+/// Bytes of a row that are read. A longer one comes without its columns, and counts as unreadable.
+pub(super) const MAX_ROW: u64 = 16 << 20;
+
+/// A question about a table.
+#[derive(Clone)]
+pub(super) struct Select {
+    pub(super) kind: Kind,
+    /// The names of the columns that follow the mark, the size and the key.
+    pub(super) names: Arc<[&'static str]>,
+    key: &'static str,
+    /// The columns and the table of the rows themselves.
+    from: String,
+    /// Which rows are wanted at all, and the parameters of that.
+    wanted: String,
+    parameters: Vec<Value>,
+}
+
+/// Which of the wanted rows an answer gives.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    /// The page after that key.
+    After(Option<Vec<u8>>),
+    /// Those with these keys, at most a page of them.
+    Keys(Vec<String>),
+}
+
+impl Select {
+    pub(super) fn new(kind: Kind, columns: &Columns, kept: &Kept) -> Self {
+        let shape = kind.shape();
+        let (names, cells) = cells(&shape, columns);
+        let (wanted, parameters) = wanted(kind, &shape, columns, kept);
+        let casts: Vec<_> = cells
+            .iter()
+            .enumerate()
+            .map(|(at, cell)| format!("CAST({cell} AS BLOB) AS c{at}"))
+            .collect();
+        Self {
+            kind,
+            names: names.into(),
+            key: shape.key,
+            from: format!(
+                "CAST(t.{} AS BLOB) AS k, {} FROM {} t",
+                shape.key,
+                casts.join(", "),
+                shape.table
+            ),
+            wanted,
+            parameters,
+        }
+    }
+
+    /// The text of a question and its parameters.
+    pub(super) fn ask(&self, part: &Part) -> (String, Vec<Value>) {
+        let key = self.key;
+        let (limits, mut parameters) = match part {
+            Part::After(None) => (format!("typeof(t.{key}) = 'text'"), Vec::new()),
+            Part::After(Some(after)) => (
+                format!("typeof(t.{key}) = 'text' AND t.{key} > CAST(? AS TEXT)"),
+                vec![Value::Blob(after.clone())],
+            ),
+            Part::Keys(keys) => (
+                format!("t.{key} IN ({})", vec!["?"; keys.len()].join(", ")),
+                keys.iter().cloned().map(Value::Text).collect(),
+            ),
+        };
+        parameters.extend(self.parameters.iter().cloned());
+        let (from, wanted) = (&self.from, &self.wanted);
+        let rows =
+            format!("SELECT {from} WHERE {limits} AND {wanted} ORDER BY t.{key} LIMIT {PAGE}");
+        (self.marked(&rows), parameters)
+    }
+
+    /// The rows with their size before them, and the row after the last.
+    fn marked(&self, rows: &str) -> String {
+        let columns = || (0..self.names.len()).map(|at| format!("c{at}"));
+        let size: Vec<_> = columns()
+            .map(|c| format!("coalesce(length({c}), 0)"))
+            .collect();
+        let bounded: Vec<_> = columns()
+            .map(|c| format!("CASE WHEN size <= {MAX_ROW} THEN {c} END"))
+            .collect();
+        let nothing = vec!["NULL"; self.names.len()].join(", ");
+        format!(
+            "SELECT 0, size, k, {} FROM (SELECT *, {} AS size FROM ({rows})) \
+             UNION ALL SELECT 1, 0, NULL, {nothing}",
+            bounded.join(", "),
+            size.join(" + ")
+        )
+    }
+}
+
+/// The columns of a table that this store has, and NULL for those that it has not.
+fn cells(shape: &Shape, columns: &Columns) -> (Vec<&'static str>, Vec<String>) {
+    let or_null = |there: bool, cell: String| if there { cell } else { "NULL".to_owned() };
+    let plain = shape
+        .columns
+        .iter()
+        .map(|name| (*name, format!("t.{name}")));
+    let later = shape.later.iter().map(|name| {
+        let there = columns.has(shape.table, name);
+        (*name, or_null(there, format!("t.{name}")))
+    });
+    let computed = shape.computed.iter().map(|(name, expression, needs)| {
+        let there = columns.has_table(needs);
+        (*name, or_null(there, (*expression).to_owned()))
+    });
+    plain.chain(later).chain(computed).unzip()
+}
+
+fn wanted(kind: Kind, shape: &Shape, columns: &Columns, kept: &Kept) -> (String, Vec<Value>) {
+    let mut conditions = vec!["1".to_owned()];
+    let mut parameters = Vec::new();
+    if matches!(kind, Kind::Embeddings(_)) {
+        conditions.push(format!("NOT {}", superseded(shape.table)));
+    }
+    if !kept.is_everything() {
+        for episode in shape.episodes {
+            let (condition, with) = if kind == Kind::Episodes {
+                kept.condition("t", columns)
+            } else {
+                let (condition, with) = kept.condition("e", columns);
+                let exists = format!(
+                    "(({episode}) IS NULL OR EXISTS (SELECT 1 FROM episodes e \
+                     WHERE e.episode_id = ({episode}) AND {condition}))"
+                );
+                (exists, with)
+            };
+            conditions.push(condition);
+            parameters.extend(with);
+        }
+    }
+    (conditions.join(" AND "), parameters)
+}
+
+/// Whether a vector was stored again under another id, as by a later release: the later row counts.
+pub(super) fn superseded(table: &str) -> String {
+    const RAW: &str = "IN ('embedding', 'unknown')";
+    format!(
+        "EXISTS (SELECT 1 FROM {table} o WHERE o.item_id = t.item_id \
+         AND (o.item_type = t.item_type OR (o.item_type {RAW} AND t.item_type {RAW})) \
+         AND (o.created_at > t.created_at \
+         OR (o.created_at = t.created_at AND o.embedding_id > t.embedding_id)))"
+    )
+}

@@ -1,0 +1,231 @@
+//! The store as the commands see it: every call waits, and can be interrupted while it does.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout;
+
+use super::address::Address;
+use super::client::{Client, Patience, Unchanged};
+use super::fault::Fault;
+use super::fetch::{AHEAD, Fetched, Message, fetch};
+use super::rows::{self, Entry, Unreadable};
+use super::select::{MAX_ROW, PAGE, Part, Select};
+use super::shape::Kind;
+use super::survey::{Kept, Survey};
+use super::token::Token;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long a wait is deaf to an interruption.
+const DEAF: Duration = Duration::from_millis(50);
+
+/// A durable store, only ever read.
+///
+/// libsql runs on a thread of its own, where a panic of its ends a question and not the program.
+pub struct Store<'a> {
+    runtime: Option<Runtime>,
+    client: Arc<Mutex<Client>>,
+    address: Address,
+    token: Option<Token>,
+    unchanged: Option<Unchanged>,
+    /// Whether to go on.
+    check: &'a (dyn Fn() -> Result<()> + 'a),
+}
+
+impl<'a> Store<'a> {
+    /// Prepares to read; a server is not asked anything yet. `check` is called while anything is
+    /// waited for, and ends the waiting with its error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unreachable`] and [`ErrorKind::UnknownLayout`] for a file that is no database.
+    pub fn open(
+        address: Address,
+        token: Option<Token>,
+        patience: Patience,
+        check: &'a (dyn Fn() -> Result<()> + 'a),
+    ) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let client = Client::new(&address, token.as_ref(), patience);
+        let (client, unchanged) = runtime.block_on(client)?;
+        Ok(Self {
+            runtime: Some(runtime),
+            client: Arc::new(Mutex::new(client)),
+            address,
+            token,
+            unchanged,
+            check,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Finds out what there is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::Unauthorized`], and [`ErrorKind::UnknownLayout`] for
+    /// a database that is not do-memory's.
+    pub fn survey(&self, kept: Kept) -> Result<Survey> {
+        let client = Arc::clone(&self.client);
+        self.wait(async move { Survey::make(&mut *client.lock().await, kept).await })?
+            .map_err(|fault| self.tell(&fault))
+    }
+
+    /// The wanted rows of a table in the order of the keys that the store gives them, after one of
+    /// these, or from the first.
+    #[must_use]
+    pub fn rows(&self, survey: &Survey, kind: Kind, after: Option<&str>) -> Rows<'_> {
+        let after = after.map(|key| key.as_bytes().to_vec());
+        self.fetch(survey, kind, vec![Part::After(after)])
+    }
+
+    /// Those rows of a table that have one of these keys in the store.
+    #[must_use]
+    pub fn rows_with(&self, survey: &Survey, kind: Kind, keys: &[String]) -> Rows<'_> {
+        let parts = keys.chunks(PAGE / 2).map(|keys| Part::Keys(keys.to_vec()));
+        self.fetch(survey, kind, parts.collect())
+    }
+
+    /// Whether what was read is of one state, where that cannot be told earlier.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unreachable`] when somebody wrote a file meanwhile that nobody had open.
+    pub fn confirm(&self) -> Result<()> {
+        self.unchanged.as_ref().map_or(Ok(()), Unchanged::check)
+    }
+
+    fn fetch(&self, survey: &Survey, kind: Kind, parts: Vec<Part>) -> Rows<'_> {
+        let select = Select::new(kind, &survey.columns, &survey.kept);
+        Rows {
+            store: self,
+            select,
+            parts: parts.into_iter(),
+            coming: None,
+            chunk: Vec::new().into_iter(),
+        }
+    }
+
+    /// Waits for a future that runs beside.
+    fn wait<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        let runtime = self.runtime()?;
+        let mut running = runtime.spawn(future);
+        loop {
+            match runtime.block_on(async { timeout(DEAF, &mut running).await }) {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(_panic)) => return Err(self.tell(&Fault::nonsense())),
+                Err(_elapsed) => (self.check)()?,
+            }
+        }
+    }
+
+    fn runtime(&self) -> Result<&Runtime> {
+        self.runtime
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::Failed, "the durable store is closed"))
+    }
+
+    fn tell(&self, fault: &Fault) -> Error {
+        fault.tell(&self.address, self.token.as_ref())
+    }
+}
+
+impl Drop for Store<'_> {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // SQLite may be deep in a question, for which nobody waits.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Rows on their way.
+pub struct Rows<'s> {
+    store: &'s Store<'s>,
+    select: Select,
+    parts: std::vec::IntoIter<Part>,
+    coming: Option<mpsc::Receiver<Message>>,
+    chunk: std::vec::IntoIter<Fetched>,
+}
+
+impl Rows<'_> {
+    /// The next row with its key in the store, or why it cannot be read; `None` after the last one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unreachable`] and [`ErrorKind::Unauthorized`], when nothing more can be read.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator cannot fail for good"
+    )]
+    pub fn next(&mut self) -> Result<Option<(String, Result<Entry, Unreadable>)>> {
+        loop {
+            if let Some(fetched) = self.chunk.next() {
+                return Ok(Some(self.read(fetched)));
+            }
+            if !self.receive()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for the next chunk. `false` after the last one.
+    fn receive(&mut self) -> Result<bool> {
+        let runtime = self.store.runtime()?;
+        let Some(coming) = &mut self.coming else {
+            let Some(part) = self.parts.next() else {
+                return Ok(false);
+            };
+            let (to, coming) = mpsc::channel(AHEAD);
+            let client = Arc::clone(&self.store.client);
+            runtime.spawn(fetch(client, self.select.clone(), part, to));
+            self.coming = Some(coming);
+            return Ok(true);
+        };
+        match runtime.block_on(async { timeout(DEAF, coming.recv()).await }) {
+            Err(_elapsed) => (self.store.check)()?,
+            Ok(Some(Message::Rows(rows))) => self.chunk = rows.into_iter(),
+            Ok(Some(Message::End)) => self.coming = None,
+            Ok(Some(Message::Fault(fault))) => return Err(self.store.tell(&fault)),
+            // libsql panicked.
+            Ok(None) => return Err(self.store.tell(&Fault::nonsense())),
+        }
+        Ok(true)
+    }
+
+    fn read(&self, fetched: Fetched) -> (String, Result<Entry, Unreadable>) {
+        let kind = self.select.kind;
+        let id = String::from_utf8(fetched.key);
+        let unreadable = |id: &str, why: String| Unreadable {
+            table: kind.name(),
+            id: id.to_owned(),
+            why,
+        };
+        match (id, fetched.cells) {
+            (Ok(id), Some(cells)) => {
+                let entry = rows::read(kind, &id, &cells);
+                (id, entry)
+            }
+            (Ok(id), None) => {
+                let why = format!("it has {} bytes, more than {MAX_ROW}", fetched.size);
+                let row = unreadable(&id, why);
+                (id, Err(row))
+            }
+            (Err(error), _) => {
+                let id = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let row = unreadable(&id, "its key is no UTF-8".to_owned());
+                (id, Err(row))
+            }
+        }
+    }
+}

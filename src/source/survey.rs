@@ -1,0 +1,255 @@
+//! What a store has, before its rows are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libsql::Value;
+
+use super::client::Client;
+use super::fault::Fault;
+use super::select::superseded;
+use super::shape::Kind;
+
+/// The columns of each table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns(BTreeMap<String, BTreeSet<String>>);
+
+impl Columns {
+    pub(super) fn has_table(&self, table: &str) -> bool {
+        self.0.contains_key(table)
+    }
+
+    pub(super) fn has(&self, table: &str, column: &str) -> bool {
+        self.0
+            .get(table)
+            .is_some_and(|columns| columns.contains(column))
+    }
+}
+
+/// Which episodes are wanted, and with them what hangs on episodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// At most so many, the newest.
+    pub newest: Option<u64>,
+    /// Only those that changed then or later: milliseconds since the epoch.
+    pub since_ms: Option<i64>,
+    /// The oldest of the newest, once the store was asked for it. `Some(None)` where there are no
+    /// more of them.
+    oldest: Option<Option<(i64, String)>>,
+}
+
+impl Kept {
+    /// The newest so many, and those since then.
+    #[must_use]
+    pub const fn new(newest: Option<u64>, since_ms: Option<i64>) -> Self {
+        Self {
+            newest,
+            since_ms,
+            oldest: None,
+        }
+    }
+
+    pub(super) fn is_everything(&self) -> bool {
+        self.since_ms.is_none()
+            && self
+                .newest
+                .is_none_or(|_| matches!(self.oldest, Some(None)))
+    }
+
+    /// The condition on the episode that the query calls `alias`, and its parameters.
+    pub(super) fn condition(&self, alias: &str, columns: &Columns) -> (String, Vec<Value>) {
+        let age = changed_ms(alias, columns);
+        let mut condition = "1".to_owned();
+        let mut parameters = Vec::new();
+        if self.newest == Some(0) {
+            condition.push_str(" AND 0");
+        }
+        if let Some(since) = self.since_ms {
+            condition.push_str(&format!(" AND {age} >= ?"));
+            parameters.push(Value::Integer(since));
+        }
+        if let Some(Some((at, id))) = &self.oldest {
+            condition.push_str(&format!(" AND ({age}, {alias}.episode_id) >= (?, ?)"));
+            parameters.extend([Value::Integer(*at), Value::Text(id.clone())]);
+        }
+        (condition, parameters)
+    }
+}
+
+/// When an episode changed, in milliseconds since the epoch: its revision, else its end or start.
+fn changed_ms(alias: &str, columns: &Columns) -> String {
+    let times = format!("coalesce({alias}.end_time, {alias}.start_time) * 1000");
+    if !columns.has_table("episode_revisions") {
+        return format!("({times})");
+    }
+    format!(
+        "coalesce((SELECT modified_at_ms FROM episode_revisions r \
+         WHERE r.episode_id = {alias}.episode_id), {times})"
+    )
+}
+
+/// What a store has.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    pub(super) columns: Columns,
+    /// Which episodes are wanted.
+    pub kept: Kept,
+    /// The tables that are there, with their rows.
+    pub tables: Vec<(Kind, Count)>,
+    /// The newest revision of an episode, in milliseconds since the epoch; `None` in a store that
+    /// keeps none.
+    pub watermark_ms: Option<i64>,
+}
+
+/// Rows of a table, counted at one moment together with those of all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// All of them.
+    pub rows: u64,
+    /// Those that can never be read, because their key is no text.
+    pub without_key: u64,
+    /// Vectors in the place of which a later one counts.
+    pub superseded: u64,
+}
+
+impl Survey {
+    pub(super) async fn make(client: &mut Client, kept: Kept) -> Result<Self, Fault> {
+        let columns = columns(client).await?;
+        let kinds = Kind::all().filter(|kind| columns.has_table(kind.name()));
+        let kinds: Vec<Kind> = kinds.collect();
+        for kind in &kinds {
+            require_columns(*kind, &columns)?;
+        }
+        if !kinds.contains(&Kind::Episodes) {
+            return Err(Fault::layout("it has no table episodes"));
+        }
+        let (tables, watermark_ms) = count(client, &columns, &kinds).await?;
+        let mut survey = Self {
+            columns,
+            kept,
+            tables,
+            watermark_ms,
+        };
+        survey.find_oldest(client).await?;
+        Ok(survey)
+    }
+
+    /// Rows of a table; none where the store does not have it.
+    #[must_use]
+    pub fn count(&self, kind: Kind) -> Count {
+        let found = self.tables.iter().find(|(of, _)| *of == kind);
+        found.map(|(_, count)| *count).unwrap_or_default()
+    }
+
+    async fn find_oldest(&mut self, client: &mut Client) -> Result<(), Fault> {
+        let Some(last) = self.kept.newest.and_then(|newest| newest.checked_sub(1)) else {
+            return Ok(());
+        };
+        let age = changed_ms("e", &self.columns);
+        let since = self
+            .kept
+            .since_ms
+            .map(|_| format!("WHERE {age} >= ?"))
+            .unwrap_or_default();
+        let question = format!(
+            "SELECT {age}, e.episode_id FROM episodes e {since} ORDER BY 1 DESC, 2 DESC \
+             LIMIT 1 OFFSET {}",
+            i64::try_from(last).unwrap_or(i64::MAX)
+        );
+        let since = self.kept.since_ms.map(Value::Integer);
+        let answer = client
+            .ask(&question, since.into_iter().collect(), 2)
+            .await?;
+        self.kept.oldest = Some(
+            answer
+                .first()
+                .and_then(|row| Some((number(row.first()?)?, text(row.get(1)?)?.to_owned()))),
+        );
+        Ok(())
+    }
+}
+
+type Cell = Option<Vec<u8>>;
+
+fn text(cell: &Cell) -> Option<&str> {
+    std::str::from_utf8(cell.as_deref()?).ok()
+}
+
+fn number<N: std::str::FromStr>(cell: &Cell) -> Option<N> {
+    text(cell)?.parse().ok()
+}
+
+async fn columns(client: &mut Client) -> Result<Columns, Fault> {
+    let question = "SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p \
+                    WHERE m.type = 'table'";
+    let mut columns = Columns::default();
+    for row in client.ask(question, Vec::new(), 2).await? {
+        if let [table, column] = row.as_slice()
+            && let (Some(table), Some(column)) = (text(table), text(column))
+        {
+            columns
+                .0
+                .entry(table.to_owned())
+                .or_default()
+                .insert(column.to_owned());
+        }
+    }
+    Ok(columns)
+}
+
+fn require_columns(kind: Kind, columns: &Columns) -> Result<(), Fault> {
+    let shape = kind.shape();
+    let mut needed = shape.columns.iter().chain([&shape.key]);
+    match needed.find(|column| !columns.has(shape.table, column)) {
+        Some(column) => {
+            let missing = format!("its table {} has no column {column}", shape.table);
+            Err(Fault::layout(&missing))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Counts everything in one statement, which sees one state of the store.
+async fn count(
+    client: &mut Client,
+    columns: &Columns,
+    kinds: &[Kind],
+) -> Result<(Vec<(Kind, Count)>, Option<i64>), Fault> {
+    let mut counts = Vec::new();
+    for kind in kinds {
+        let shape = kind.shape();
+        // Not by an index: plain SQLite sees the one for vectors as empty.
+        let of = |what: &str| format!("(SELECT {what} FROM {} t NOT INDEXED)", shape.table);
+        counts.push(of("count(*)"));
+        counts.push(of(&format!(
+            "count(*) FILTER (WHERE typeof(t.{}) <> 'text')",
+            shape.key
+        )));
+        counts.push(match kind {
+            Kind::Embeddings(_) => of(&format!(
+                "count(*) FILTER (WHERE {})",
+                superseded(shape.table)
+            )),
+            _ => "0".to_owned(),
+        });
+    }
+    counts.push(match columns.has_table("episode_revisions") {
+        true => "(SELECT max(modified_at_ms) FROM episode_revisions)".to_owned(),
+        false => "NULL".to_owned(),
+    });
+    let question = format!("SELECT {}", counts.join(", "));
+    let answer = client.ask(&question, Vec::new(), counts.len()).await?;
+    let row = answer.first().ok_or_else(Fault::cut_off)?;
+    let (groups, rest) = row.as_chunks::<3>();
+    let tables = kinds
+        .iter()
+        .zip(groups)
+        .map(|(kind, [rows, without_key, superseded])| {
+            let count = Count {
+                rows: number(rows).unwrap_or(0),
+                without_key: number(without_key).unwrap_or(0),
+                superseded: number(superseded).unwrap_or(0),
+            };
+            (*kind, count)
+        });
+    Ok((tables.collect(), rest.first().and_then(number)))
+}

@@ -1,0 +1,153 @@
+//! The secret that a durable store asks for. It goes into the header of a request and nowhere else.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of a token file that are read at most. Tokens have a few hundred.
+const MAX_BYTES: u64 = 64 << 10;
+/// So many characters in a row that are also in the token are no coincidence.
+const TELLING: usize = 12;
+const HIDDEN: &str = "<token>";
+
+/// An authentication token. It shows itself to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// Takes a token as it was given; `None` where it is empty.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where it has a character that no token has.
+    pub fn new(text: &str) -> Result<Option<Self>> {
+        let token = text.trim();
+        let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        if !token.bytes().all(legal) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "the token has characters that no token has",
+            )
+            .help("give the token alone, without quotes, as one line"));
+        }
+        Ok((!token.is_empty()).then(|| Self(token.to_owned())))
+    }
+
+    /// Reads a token from a file, or from standard input where the path is `-`.
+    ///
+    /// # Errors
+    /// When there is none to read, and as [`Token::new`].
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        let text = if path == Path::new("-") {
+            bounded(io::stdin().lock())
+        } else {
+            File::open(path).and_then(bounded)
+        };
+        let text = text.map_err(|error| {
+            Error::new(ErrorKind::Usage, "the token cannot be read")
+                .at(path)
+                .caused_by(error)
+        })?;
+        Self::new(&text)
+    }
+
+    /// The secret itself.
+    pub(super) fn secret(&self) -> &str {
+        &self.0
+    }
+
+    /// A foreign message without anything that gives the token away, however it was cut.
+    #[must_use]
+    pub fn scrub(&self, message: &str) -> String {
+        let telling = TELLING.min(self.0.len());
+        let bytes = message.as_bytes();
+        let mut hidden = vec![false; bytes.len()];
+        for (start, window) in bytes.windows(telling).enumerate() {
+            if self
+                .0
+                .as_bytes()
+                .windows(telling)
+                .any(|part| part == window)
+            {
+                let run = hidden.get_mut(start..start + telling);
+                run.into_iter().flatten().for_each(|byte| *byte = true);
+            }
+        }
+        let mut clean = String::with_capacity(message.len());
+        let mut last_hidden = false;
+        for (at, character) in message.char_indices() {
+            let hide = hidden.get(at).copied().unwrap_or(false);
+            match (hide, last_hidden) {
+                (true, false) => clean.push_str(HIDDEN),
+                (true, true) => {}
+                (false, _) => clean.push(character),
+            }
+            last_hidden = hide;
+        }
+        clean
+    }
+}
+
+fn bounded(input: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    let read = input.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if read as u64 > MAX_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is too long for a token",
+        ));
+    }
+    Ok(text)
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "eyJhbGciOiJFZERTQSJ9.eyJhIjoicnciLCJjYW5hcnkiOjF9.c2lnbmF0dXJl";
+
+    fn token() -> Token {
+        Token::new(SECRET).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_token_shows_itself_to_nobody() {
+        let shown = format!("{:?}", Some(token()));
+        assert_eq!(shown, "Some(<token>)");
+    }
+
+    #[test]
+    fn a_message_loses_the_token_and_each_telling_part_of_it() {
+        let message = format!("é status=401 Bearer {SECRET} is invalid");
+        assert_eq!(
+            token().scrub(&message),
+            "é status=401 Bearer <token> is invalid"
+        );
+        let cut: String = SECRET.chars().skip(9).take(20).collect();
+        assert_eq!(token().scrub(&format!("[{cut}…]")), "[<token>…]");
+        assert_eq!(token().scrub("nothing to hide"), "nothing to hide");
+    }
+
+    #[test]
+    fn a_short_token_is_hidden_as_well() {
+        let token = Token::new("abc\n").unwrap().unwrap();
+        assert_eq!(token.scrub("xabcx"), "x<token>x");
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_and_not_repeated() {
+        for text in ["two words", "a\nb", "\"quoted\"", "schlüssel"] {
+            let error = Token::new(text).unwrap_err();
+            assert!(!error.to_string().contains(text));
+        }
+        assert_eq!(Token::new(" \n").unwrap(), None);
+    }
+}
