@@ -22,9 +22,13 @@ mod doubts;
 mod export;
 mod health;
 mod inspect;
+mod list;
 mod migrate;
+mod names;
+mod records;
 mod staging;
 mod stats;
+mod steps;
 mod sweep;
 pub mod values;
 

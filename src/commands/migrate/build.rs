@@ -7,12 +7,12 @@ use std::path::Path;
 use redb::{Database, TableHandle, WriteTransaction};
 
 use super::super::access::PAGE_CACHE;
+use super::super::records::{Row, Source};
+use super::super::steps::{Parts, Steps};
 use super::super::{Context, staging};
 use super::judge::{Fate, Judge};
 use super::quarantine::Quarantine;
 use super::report::MigrateReport;
-use super::source::{Row, Source};
-use super::steps::{Parts, Steps};
 use crate::cache::contents::{self, Contents, Digest};
 use crate::cache::ledger::Ledger;
 use crate::cache::rewrite;

@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::super::doubts::Parameters;
+use super::super::list::List;
 use crate::cache::Table;
 use crate::cache::record::{Episode, Record};
 use crate::layout::{Certainty, Codec, Decoded, Layout};
 
-/// Rows or values that are told one by one; of the rest only the number is kept.
-const LISTED: usize = 100_000;
-/// Bytes of text in such a list.
-const LISTED_BYTES: usize = 16 << 20;
 /// Characters of a value that is told.
 const SHOWN: usize = 400;
 
@@ -77,16 +74,6 @@ pub(super) struct BadRow {
     pub(super) why: String,
 }
 
-/// A list that does not grow without end.
-#[derive(Debug, Serialize)]
-pub(super) struct List<T> {
-    pub(super) listed: Vec<T>,
-    /// How many more there are.
-    pub(super) not_listed: u64,
-    #[serde(skip)]
-    bytes: usize,
-}
-
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -95,32 +82,6 @@ pub(super) struct Found {
     pub(super) parameters: Parameters,
     pub(super) doubts: List<Doubt>,
     pub(super) bad: List<BadRow>,
-}
-
-impl<T> Default for List<T> {
-    fn default() -> Self {
-        Self {
-            listed: Vec::new(),
-            not_listed: 0,
-            bytes: 0,
-        }
-    }
-}
-
-impl<T> List<T> {
-    /// How many there are.
-    pub(super) fn len(&self) -> u64 {
-        self.not_listed.saturating_add(self.listed.len() as u64)
-    }
-
-    fn add(&mut self, bytes: usize, item: impl FnOnce() -> T) {
-        if self.listed.len() < LISTED && self.bytes < LISTED_BYTES {
-            self.bytes = self.bytes.saturating_add(bytes);
-            self.listed.push(item());
-        } else {
-            self.not_listed = self.not_listed.saturating_add(1);
-        }
-    }
 }
 
 impl Found {
@@ -196,21 +157,6 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_list_stops_growing_and_goes_on_counting() {
-        let mut list = List::default();
-        for n in 0..LISTED + 5 {
-            list.add(1, || n);
-        }
-        assert_eq!((list.listed.len(), list.not_listed), (LISTED, 5));
-        assert_eq!(list.len(), LISTED as u64 + 5);
-        let mut list = List::default();
-        for n in 0..10 {
-            list.add(LISTED_BYTES / 2, || n);
-        }
-        assert_eq!((list.listed.len(), list.not_listed), (2, 8));
-    }
 
     #[test]
     fn a_long_value_is_cut_between_characters() {

@@ -1,8 +1,8 @@
 //! What becomes of each row.
 
+use super::super::records::{Row, Source};
+use super::super::steps::Steps;
 use super::found::Found;
-use super::source::{Row, Source};
-use super::steps::Steps;
 use crate::cache::Table;
 use crate::cache::record::Record;
 use crate::error::Result;

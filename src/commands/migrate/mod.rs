@@ -3,12 +3,9 @@
 mod build;
 mod found;
 mod judge;
-mod names;
 mod quarantine;
 mod report;
 mod rollback;
-mod source;
-mod steps;
 mod view;
 mod write;
 
@@ -21,9 +18,10 @@ use self::found::Doubt;
 use self::judge::Judge;
 use self::report::{MigrateReport, Outcome};
 use self::rollback::RollbackReport;
-use self::source::Source;
-use self::steps::Steps;
-use super::{Context, Report, access};
+use super::records::Source;
+
+use super::steps::Steps;
+use super::{Context, Report, access, names};
 use crate::error::Result;
 use crate::layout::Codec;
 use crate::ui;
@@ -111,7 +109,12 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Done> {
     if args.rollback {
         return rollback::run(args, context).map(Done::RolledBack);
     }
-    names::require_usable(args, &context.cache)?;
+    let named = [
+        ("--output", &args.output),
+        ("--backup", &args.backup),
+        ("--quarantine", &args.quarantine),
+    ];
+    names::require_usable(&context.cache, &named)?;
     let began = Instant::now();
     let mut report = migrate(args, context)?;
     report.bincode_missing = args.from_bincode && !report.from.codecs.contains_key(&Codec::Bincode);
@@ -135,10 +138,10 @@ fn attempt(args: &Args, context: &Context<'_>) -> Result<Option<MigrateReport>> 
     })?;
     if args.dry_run || (looks_current && args.output.is_none()) {
         let mut report = forecast(context)?;
-        let older = report.total.migrated > 0 || report.bad_rows.len() > 0;
+        let older = report.total.migrated > 0 || !report.bad_rows.is_empty();
         if looks_current && !older {
             report.outcome = Outcome::NothingToDo;
-        } else if report.bad_rows.len() > 0 && !args.skip_bad {
+        } else if !report.bad_rows.is_empty() && !args.skip_bad {
             report.outcome = Outcome::Refused;
         }
         if args.dry_run || report.outcome != Outcome::Forecast {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::super::doubts::Parameters;
-use super::found::{BadRow, Counts, Doubt, Found, List};
-use super::source::Source;
+use super::super::list::List;
+use super::super::records::Source;
+use super::found::{BadRow, Counts, Doubt, Found};
 use crate::cache::{Table, schema};
 use crate::file::FileFormat;
 use crate::layout::{Codec, Layout};

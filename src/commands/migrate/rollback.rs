@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::super::records::Source;
 use super::super::{Context, Report, staging};
 use super::report::{From, Outcome};
-use super::source::Source;
 use super::{Args, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Backup, ReadOptions};

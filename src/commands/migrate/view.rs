@@ -49,7 +49,7 @@ impl Report for MigrateReport {
     }
 
     fn exit_code(&self) -> u8 {
-        let attention = self.bad_rows.len() > 0 || self.parameters.unreadable > 0;
+        let attention = !self.bad_rows.is_empty() || self.parameters.unreadable > 0;
         match self.outcome {
             Outcome::Refused => crate::error::ErrorKind::Damaged.exit_code(),
             _ if attention => 3,
@@ -119,7 +119,7 @@ impl MigrateReport {
     }
 
     fn bad_rows(&self, view: ui::View) -> ui::View {
-        if self.bad_rows.len() == 0 {
+        if self.bad_rows.is_empty() {
             return view;
         }
         let cells = |row: &BadRow| {

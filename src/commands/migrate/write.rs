@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::super::records::Source;
+use super::super::steps::Parts;
 use super::super::{Context, access, staging};
 use super::build::{Built, Site};
 use super::quarantine::Quarantine;
 use super::report::{MigrateReport, Outcome};
-use super::source::Source;
-use super::steps::Parts;
 use super::{Args, text};
 use crate::cache::Table;
 use crate::cache::contents::Contents;

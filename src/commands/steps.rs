@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::Context;
+use super::Context;
 use crate::error::Result;
 use crate::ui::{Cancel, Progress};
 
@@ -10,14 +10,16 @@ use crate::ui::{Cancel, Progress};
 const STEP: u64 = 256;
 
 /// Counts rows.
-pub(super) struct Steps<'a> {
+pub struct Steps<'a> {
     cancel: &'a Cancel,
     bar: Progress,
     since: u64,
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(context: &'a Context<'_>, label: &str) -> Self {
+    /// Of the work of that name.
+    #[must_use]
+    pub fn new(context: &'a Context<'_>, label: &str) -> Self {
         Self {
             cancel: &context.cancel,
             bar: context.ui.progress(label),
@@ -25,7 +27,8 @@ impl<'a> Steps<'a> {
         }
     }
 
-    pub(super) fn set_total(&self, rows: u64) {
+    /// There are so many rows in all.
+    pub fn set_total(&self, rows: u64) {
         self.bar.set_total(rows);
     }
 
@@ -33,7 +36,7 @@ impl<'a> Steps<'a> {
     ///
     /// # Errors
     /// When the work is interrupted.
-    pub(super) fn tick(&mut self) -> Result<()> {
+    pub fn tick(&mut self) -> Result<()> {
         self.since += 1;
         if self.since == STEP {
             self.since = 0;
@@ -45,13 +48,15 @@ impl<'a> Steps<'a> {
 }
 
 /// Says for `--verbose` how long each part of the work took.
-pub(super) struct Parts<'a> {
+pub struct Parts<'a> {
     context: &'a Context<'a>,
     since: Instant,
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn begin(context: &'a Context<'_>) -> Self {
+    /// The first part begins.
+    #[must_use]
+    pub fn begin(context: &'a Context<'_>) -> Self {
         Self {
             context,
             since: Instant::now(),
@@ -59,7 +64,7 @@ impl<'a> Parts<'a> {
     }
 
     /// `what` is done, and the next part begins.
-    pub(super) fn done(&mut self, what: &str) {
+    pub fn done(&mut self, what: &str) {
         let millis = self.since.elapsed().as_millis();
         self.context.ui.detail(format!("{what} in {millis} ms"));
         self.since = Instant::now();

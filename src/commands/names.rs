@@ -1,9 +1,8 @@
-//! The files that a migration is told to write.
+//! The files that a command is told to write.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Args;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
 
@@ -12,14 +11,10 @@ use crate::file;
 ///
 /// # Errors
 /// [`ErrorKind::Usage`].
-pub(super) fn require_usable(args: &Args, cache: &Path) -> Result<()> {
-    let named = [
-        ("--output", &args.output),
-        ("--backup", &args.backup),
-        ("--quarantine", &args.quarantine),
-    ];
-    let named = named.into_iter();
-    let named = named.filter_map(|(option, path)| Some((option, path.as_deref()?)));
+pub fn require_usable(cache: &Path, named: &[(&str, &Option<PathBuf>)]) -> Result<()> {
+    let named = named
+        .iter()
+        .filter_map(|(option, path)| Some((*option, path.as_deref()?)));
     let mut seen = vec![("--cache", resolved(cache))];
     for (option, path) in named {
         if file::is_unfinished(path) {

@@ -1,10 +1,10 @@
-//! The cache that is migrated, of whichever era.
+//! The records of a cache of whichever era.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::super::access;
+use super::access;
 use crate::cache::compression::Dictionaries;
 use crate::cache::{Codec, Entry, Table, View, rewrite, schema};
 use crate::error::{Error, ErrorKind, Result};
@@ -12,27 +12,27 @@ use crate::file::{FileFormat, Snapshot, TableInfo, ValueKind, ValueRef};
 use crate::layout::Origin;
 
 /// A snapshot that is known to be of a cache that this release can migrate.
-pub(super) struct Source<'s> {
-    pub(super) snapshot: &'s Snapshot,
-    pub(super) origin: Origin,
-    pub(super) tables: Vec<TableInfo>,
+pub struct Source<'s> {
+    pub snapshot: &'s Snapshot,
+    pub origin: Origin,
+    pub tables: Vec<TableInfo>,
     /// What our engine has recorded about rows, where it ever had the cache.
     recorded: Option<(View, Dictionaries)>,
 }
 
 /// A row of a table of records.
-pub(super) struct Row<'a> {
+pub struct Row<'a> {
     /// Its bytes as they are in the file.
-    pub(super) stored: &'a [u8],
+    pub stored: &'a [u8],
     /// Its bytes before compression, where they can be had.
-    pub(super) plain: Result<Cow<'a, [u8]>>,
-    pub(super) entry: Option<Entry>,
+    pub plain: Result<Cow<'a, [u8]>>,
+    pub entry: Option<Entry>,
 }
 
 impl<'s> Source<'s> {
     /// # Errors
     /// [`ErrorKind::UnknownLayout`] for what is no cache, or a newer one.
-    pub(super) fn of(snapshot: &'s Snapshot) -> Result<Self> {
+    pub fn of(snapshot: &'s Snapshot) -> Result<Self> {
         let tables = snapshot.tables()?;
         require_types(&tables)?;
         access::require_known(snapshot)?;
@@ -46,7 +46,7 @@ impl<'s> Source<'s> {
     }
 
     /// Whether the file says of itself that there is nothing to do.
-    pub(super) fn claims_to_be_current(&self) -> bool {
+    pub fn claims_to_be_current(&self) -> bool {
         let version = self.origin.schema;
         let untouched = version.is_none() && self.tables.is_empty();
         self.origin.format == FileFormat::V3
@@ -54,19 +54,19 @@ impl<'s> Source<'s> {
     }
 
     /// Whether our engine has tables of its own in it.
-    pub(super) fn is_recorded(&self) -> bool {
+    pub fn is_recorded(&self) -> bool {
         self.recorded.is_some()
     }
 
     /// The tables of records that there are, in the order of their numbers.
-    pub(super) fn record_tables(&self) -> BTreeSet<Table> {
+    pub fn record_tables(&self) -> BTreeSet<Table> {
         let known = |table: &TableInfo| Table::from_name(&table.name);
         let tables = self.tables.iter().filter_map(known);
         tables.filter(|table| table.holds_records()).collect()
     }
 
     /// The tables that are carried as they are: do-memory's that hold no records, and users'.
-    pub(super) fn carried_tables(&self) -> impl Iterator<Item = &TableInfo> {
+    pub fn carried_tables(&self) -> impl Iterator<Item = &TableInfo> {
         self.tables.iter().filter(|table| {
             let records = Table::from_name(&table.name).is_some_and(Table::holds_records);
             !records && !rewrite::is_own(&table.name)
@@ -74,7 +74,7 @@ impl<'s> Source<'s> {
     }
 
     /// Rows of all tables of records.
-    pub(super) fn records(&self) -> u64 {
+    pub fn records(&self) -> u64 {
         let records =
             |table: &&TableInfo| Table::from_name(&table.name).is_some_and(Table::holds_records);
         let tables = self.tables.iter().filter(records);
@@ -85,7 +85,7 @@ impl<'s> Source<'s> {
     ///
     /// # Errors
     /// Those of reading and of `visit`.
-    pub(super) fn rows(
+    pub fn rows(
         &self,
         table: Table,
         visit: &mut dyn FnMut(&str, Row<'_>) -> Result<()>,
