@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::Table;
@@ -79,6 +80,41 @@ fn of_records(
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(digest.finish())
+}
+
+/// The [`Contents`] of one of do-memory's tables as a transaction leaves it. Rows must not be
+/// compressed.
+///
+/// # Errors
+/// When a row cannot be read.
+pub fn of_written(txn: &WriteTransaction, table: Table) -> Result<(u64, u128)> {
+    fn sum<V: redb::Value + 'static>(
+        txn: &WriteTransaction,
+        table: Table,
+        add: fn(&mut Digest, &str, V::SelfType<'_>),
+    ) -> Result<(u64, u128)> {
+        let mut digest = Digest::default();
+        let definition = TableDefinition::<&str, V>::new(table.name());
+        for row in txn.open_table(definition)?.iter()? {
+            let (key, stored) = row?;
+            add(&mut digest, key.value(), stored.value());
+        }
+        Ok(digest.finish())
+    }
+    match table {
+        Table::SchemaVersion => sum::<u64>(txn, table, |digest, key, value| {
+            digest.add(key, ValueRef::U64(value))
+        }),
+        Table::EpisodeRevisions => sum::<i64>(txn, table, |digest, key, value| {
+            digest.add(key, ValueRef::I64(value))
+        }),
+        Table::RecommendationEpisodeIndex => sum::<&str>(txn, table, |digest, key, value| {
+            digest.add(key, ValueRef::Text(value))
+        }),
+        _ => sum::<&[u8]>(txn, table, |digest, key, value| {
+            digest.add(key, ValueRef::Bytes(value))
+        }),
+    }
 }
 
 /// Sums up the rows of one table, in the order of their keys.

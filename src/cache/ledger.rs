@@ -82,6 +82,17 @@ impl<'txn> Ledger<'txn> {
         self.last_revision
     }
 
+    /// Records a revision that another store has given out to an episode.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn copy_revision(&mut self, episode: &str, revision: i64) -> Result<()> {
+        self.revisions.insert(episode, revision)?;
+        self.last_revision = self.last_revision.max(revision);
+        self.revised = true;
+        Ok(())
+    }
+
     /// Writes rows of records of one table, in ascending order of keys, together with their entries.
     ///
     /// # Errors

@@ -37,7 +37,10 @@ impl Ledger<'_> {
     }
 
     /// Makes the index anew from the sessions that are left. Sessions are few, and rarely removed.
-    pub(super) fn rebuild_session_index(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn rebuild_session_index(&mut self) -> Result<()> {
         let mut newest = BTreeMap::new();
         for row in self.rows(Table::RecommendationSessions)?.iter()? {
             let (_, bytes) = row?;

@@ -39,6 +39,8 @@ pub struct NewFile {
     to: PathBuf,
     /// What it is to be, for errors.
     what: &'static str,
+    /// Whether the part stays for a later run to go on with.
+    kept: bool,
     /// Released last, when the part is gone.
     _claim: Claim,
 }
@@ -83,9 +85,38 @@ impl NewFile {
             part,
             to: to.to_owned(),
             what,
+            kept: false,
             _claim: claim,
         };
         Ok((new, file))
+    }
+
+    /// Goes on with the part that [`NewFile::keep`] left; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`NewFile::create`].
+    pub fn reopen(to: &Path, what: &'static str) -> Result<Option<(Self, File)>> {
+        require_free(to, what)?;
+        let refuse = |error| refused(error, to, what);
+        let claim = Claim::on(to, what)?;
+        let part = unfinished::part_of(to);
+        let Some(file) = unfinished::open_ours(&part).map_err(refuse)? else {
+            return Ok(None);
+        };
+        let new = Self {
+            identity: Identity::of(&file.metadata().map_err(refuse)?),
+            part,
+            to: to.to_owned(),
+            what,
+            kept: false,
+            _claim: claim,
+        };
+        Ok(Some((new, file)))
+    }
+
+    /// Leaves the part for a later run to go on with.
+    pub fn keep(mut self) {
+        self.kept = true;
     }
 
     /// Refuses to begin where there is no folder for the `what` at `to`.
@@ -161,7 +192,7 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if self.is_ours() {
+        if !self.kept && self.is_ours() {
             // The next run removes what this cannot.
             drop(fs::remove_file(&self.part));
         }

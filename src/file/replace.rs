@@ -106,6 +106,46 @@ impl Replacement {
         Ok(file)
     }
 
+    /// Leaves the stage for a later run to go on with, under another name: a stage that is there
+    /// when a run begins counts as left over.
+    ///
+    /// # Errors
+    /// Those of the file system; the stage is then removed.
+    pub fn keep(mut self) -> Result<()> {
+        let part = unfinished::part_of(&self.target);
+        fs::rename(&self.stage, &part).map_err(|error| at(error, &part))?;
+        self.finished = true;
+        Ok(())
+    }
+
+    /// Makes what [`Replacement::keep`] left the stage; `None` where there is none.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn reopen(&self) -> Result<Option<File>> {
+        let part = unfinished::part_of(&self.target);
+        let opened = unfinished::open_ours(&part).map_err(|error| at(error, &part))?;
+        let Some(file) = opened else {
+            return Ok(None);
+        };
+        self.copy_owner(&file).map_err(|error| at(error, &part))?;
+        fs::rename(&part, &self.stage).map_err(|error| at(error, &self.stage))?;
+        Ok(Some(file))
+    }
+
+    /// Removes what [`Replacement::keep`] left.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_kept(&self) -> Result<()> {
+        let part = unfinished::part_of(&self.target);
+        match unfinished::open_ours(&part) {
+            Ok(Some(_)) => fs::remove_file(&part).map_err(|error| at(error, &part)),
+            // Nothing of ours is in nobody's way.
+            _ => Ok(()),
+        }
+    }
+
     /// Only root may give files away; for others the stage stays theirs, and narrow.
     fn copy_owner(&self, file: &File) -> io::Result<()> {
         let mode = self.original.mode() & 0o777;

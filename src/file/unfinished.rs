@@ -1,8 +1,13 @@
 //! The names of files that are not whole yet, which the next run removes.
 
 use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 /// How the name ends of the file that is to replace another one.
 const STAGE: &str = ".redb-cache-stage";
@@ -31,6 +36,26 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.push(path.file_name().unwrap_or_default());
     name.push(ending);
     path.with_file_name(name)
+}
+
+/// Opens what an earlier run of ours has left to go on with; `None` where there is nothing, or what
+/// has the name may be somebody else's.
+pub(super) fn open_ours(path: &Path) -> io::Result<Option<File>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let found = file.metadata()?;
+    let ours =
+        found.is_file() && found.nlink() == 1 && found.uid() == rustix::process::geteuid().as_raw();
+    Ok(ours.then_some(file))
 }
 
 /// Whether a run takes what has this name for the rest of one that was killed.
