@@ -42,6 +42,7 @@ complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "sweep" -d 'Re
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "clear" -d 'Remove rows: of all tables that a rebuild brings back, or of those named'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "compact" -d 'Give unused space back to the file system'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "migrate" -d 'Bring a cache of any release of do-memory to the current layout'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "rebuild" -d 'Make the cache anew from the durable store'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "export" -d 'Write the rows as JSON Lines to standard output'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "demo" -d 'Build a small cache in a folder and walk through the verbs on it'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l limit -d 'Show this many keys at most; 0 shows all' -r
@@ -153,6 +154,31 @@ complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s y -l y
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s v -l verbose -d 'Say on stderr what is being done'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l from -d 'The durable store: a libsql://, https:// or (on this machine) http:// address, or a database file, which is only ever read' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l auth-token-file -d 'Read the token from this file, or from standard input if it is -; TURSO_AUTH_TOKEN unless given' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l timeout -d 'How long to wait for a connection, and for each answer' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l retries -d 'How often to try again what may pass' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l max-entries -d 'Keep this many episodes, the newest; what the cache recorded unless given' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l ttl -d 'Let rows expire so long after now; what the cache recorded unless given' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l since -d 'Only episodes that changed since then, and what hangs on them: 2026-01-31, or 30d ago' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l table -d 'Only these tables; the others stay as they are in the cache' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l backup -d 'Keep the old cache here instead of beside' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l insecure -d 'Allow http:// to other machines, where everybody on the way reads the token'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l all -d 'Keep all episodes, whatever limit is set'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l resume -d 'Go on where a rebuild stopped when the store could not be read any more'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l no-backup -d 'Do not keep the old cache'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s n -l dry-run -d 'Show what is there and how long it would take, and write nothing'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s y -l yes -d 'Do not ask'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l undecodable -d 'What becomes of a row that does not decode' -r -f -a "skip\t'It is named on stderr and left out'
 base64\t'Its value is written as {"base64":"..."}, inflated if it is compressed'"
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l cache -d 'The cache file' -r -F

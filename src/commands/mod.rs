@@ -25,10 +25,12 @@ mod inspect;
 mod list;
 mod migrate;
 mod names;
+mod rebuild;
 mod records;
 mod staging;
 mod stats;
 mod steps;
+mod store;
 mod sweep;
 pub mod values;
 
@@ -109,6 +111,7 @@ verbs! {
     Clear => clear,
     Compact => compact,
     Migrate => migrate,
+    Rebuild => rebuild,
     Export => export,
     Demo => demo,
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 /// Reads `500ms`, `1h 30m`, `7d`; a bare number is seconds, as in `REDB_TTL_SECONDS`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -19,6 +20,50 @@ pub fn watch(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("expected a pause of at least a moment, such as 2".to_owned()),
         pause => Ok(pause),
+    }
+}
+
+/// Reads how long to wait at most: a duration that is not zero.
+pub fn patience(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("expected a time to wait, such as 30s".to_owned()),
+        patience => Ok(patience),
+    }
+}
+
+/// A moment, or how long ago it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// That moment.
+    At(DateTime<Utc>),
+    /// So long before now.
+    Ago(Duration),
+}
+
+impl Since {
+    /// Reads `2026-01-31`, `2026-01-31T12:00:00Z` or `30d`.
+    pub fn read(text: &str) -> Result<Self, String> {
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::At(time.to_utc()));
+        }
+        if let Ok(day) = text.parse::<NaiveDate>() {
+            return Ok(Self::At(day.and_time(NaiveTime::MIN).and_utc()));
+        }
+        duration(text).map(Self::Ago).map_err(|_| {
+            "expected a time such as 2026-01-31, 2026-01-31T12:00:00Z or 30d".to_owned()
+        })
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub fn at_ms(self, now: DateTime<Utc>) -> i64 {
+        match self {
+            Self::At(time) => time.timestamp_millis(),
+            Self::Ago(ago) => {
+                let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+                now.timestamp_millis().saturating_sub(ago)
+            }
+        }
     }
 }
 
@@ -125,6 +170,19 @@ mod tests {
         for wrong in ["", "-1", "1.5", "soon", "99999999999999999999s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_moment_is_a_day_a_time_or_so_long_ago() {
+        let at = |text: &str| Since::read(text).unwrap().at_ms(DateTime::UNIX_EPOCH);
+        assert_eq!(at("1970-01-02"), 86_400_000);
+        assert_eq!(at("1970-01-01T01:00:00+01:00"), 0);
+        assert_eq!(at("1s"), -1_000);
+        assert_eq!(at("500000000000000s"), -500_000_000_000_000_000);
+        for wrong in ["", "yesterday", "2026-13-01", "2026-01-01T12:00"] {
+            assert!(Since::read(wrong).is_err(), "{wrong}");
+        }
+        assert!(patience("0s").is_err());
     }
 
     #[test]

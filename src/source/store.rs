@@ -207,7 +207,7 @@ impl Rows<'_> {
         let kind = self.select.kind;
         let id = String::from_utf8(fetched.key);
         let unreadable = |id: &str, why: String| Unreadable {
-            table: kind.name(),
+            table: kind.name().to_owned(),
             id: id.to_owned(),
             why,
         };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libsql::Value;
+use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::fault::Fault;
@@ -25,16 +26,24 @@ impl Columns {
     }
 }
 
+/// The oldest episode that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Oldest {
+    /// All are.
+    None,
+    /// When it changed, in milliseconds since the epoch, and its id.
+    At(i64, String),
+}
+
 /// Which episodes are wanted, and with them what hangs on episodes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// At most so many, the newest.
     pub newest: Option<u64>,
     /// Only those that changed then or later: milliseconds since the epoch.
     pub since_ms: Option<i64>,
-    /// The oldest of the newest, once the store was asked for it. `Some(None)` where there are no
-    /// more of them.
-    oldest: Option<Option<(i64, String)>>,
+    /// The oldest of the newest, once the store was asked for it.
+    oldest: Option<Oldest>,
 }
 
 impl Kept {
@@ -52,7 +61,7 @@ impl Kept {
         self.since_ms.is_none()
             && self
                 .newest
-                .is_none_or(|_| matches!(self.oldest, Some(None)))
+                .is_none_or(|_| self.oldest == Some(Oldest::None))
     }
 
     /// The condition on the episode that the query calls `alias`, and its parameters.
@@ -67,7 +76,7 @@ impl Kept {
             condition.push_str(&format!(" AND {age} >= ?"));
             parameters.push(Value::Integer(since));
         }
-        if let Some(Some((at, id))) = &self.oldest {
+        if let Some(Oldest::At(at, id)) = &self.oldest {
             condition.push_str(&format!(" AND ({age}, {alias}.episode_id) >= (?, ?)"));
             parameters.extend([Value::Integer(*at), Value::Text(id.clone())]);
         }
@@ -98,6 +107,8 @@ pub struct Survey {
     /// The newest revision of an episode, in milliseconds since the epoch; `None` in a store that
     /// keeps none.
     pub watermark_ms: Option<i64>,
+    /// Length of the database; `None` where the store does not say.
+    pub bytes: Option<u64>,
 }
 
 /// Rows of a table, counted at one moment together with those of all others.
@@ -123,11 +134,14 @@ impl Survey {
             return Err(Fault::layout("it has no table episodes"));
         }
         let (tables, watermark_ms) = count(client, &columns, &kinds).await?;
+        let length = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let length = client.ask(length, Vec::new(), 1).await.unwrap_or_default();
         let mut survey = Self {
             columns,
             kept,
             tables,
             watermark_ms,
+            bytes: length.first().and_then(|row| number(row.first()?)),
         };
         survey.find_oldest(client).await?;
         Ok(survey)
@@ -141,6 +155,9 @@ impl Survey {
     }
 
     async fn find_oldest(&mut self, client: &mut Client) -> Result<(), Fault> {
+        if self.kept.oldest.is_some() {
+            return Ok(());
+        }
         let Some(last) = self.kept.newest.and_then(|newest| newest.checked_sub(1)) else {
             return Ok(());
         };
@@ -159,11 +176,11 @@ impl Survey {
         let answer = client
             .ask(&question, since.into_iter().collect(), 2)
             .await?;
-        self.kept.oldest = Some(
-            answer
-                .first()
-                .and_then(|row| Some((number(row.first()?)?, text(row.get(1)?)?.to_owned()))),
-        );
+        let oldest = answer.first().and_then(|row| {
+            let id = text(row.get(1)?)?.to_owned();
+            Some(Oldest::At(number(row.first()?)?, id))
+        });
+        self.kept.oldest = Some(oldest.unwrap_or(Oldest::None));
         Ok(())
     }
 }

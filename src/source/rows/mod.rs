@@ -11,6 +11,7 @@ mod step;
 mod summary;
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::row::{Cells, Flaw};
 use super::shape::Kind;
@@ -37,10 +38,10 @@ pub enum Value {
 }
 
 /// A row of the store that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
     /// The table of the store.
-    pub table: &'static str,
+    pub table: String,
     /// What identifies the row there.
     pub id: String,
     /// What is wrong with it.
@@ -81,7 +82,7 @@ fn record<T: Into<Record>>(read: Result<(String, T), Flaw>) -> Result<(String, V
 
 fn flawed(kind: Kind, id: &str, read: Result<Entry, Flaw>) -> Result<Entry, Unreadable> {
     read.map_err(|why| Unreadable {
-        table: kind.name(),
+        table: kind.name().to_owned(),
         id: id.to_owned(),
         why: why.chars().take(TOLD).collect(),
     })
@@ -89,7 +90,10 @@ fn flawed(kind: Kind, id: &str, read: Result<Entry, Flaw>) -> Result<Entry, Unre
 
 /// The id of a row as the cache writes keys: in lower case, with hyphens.
 fn uuid(id: &str) -> Result<uuid::Uuid, Flaw> {
-    id.parse().map_err(|_| "its id is no UUID".to_owned())
+    let uuid: Option<uuid::Uuid> = id.parse().ok();
+    // In any other form it would not come in the order of the cache's keys.
+    uuid.filter(|uuid| uuid.to_string() == id)
+        .ok_or_else(|| "its id is no UUID in lower case with hyphens".to_owned())
 }
 
 /// A value of do-memory's enums by its name in JSON.

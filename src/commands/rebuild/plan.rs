@@ -1,0 +1,142 @@
+//! What a rebuild is to do.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::super::{Context, access};
+use super::Args;
+use super::old::Old;
+use super::report::{Outcome, RebuildReport};
+use crate::cache::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::{Kept, Kind, Store, Survey};
+
+/// Rows of each table that a dry run reads, to know how long they take.
+const SAMPLE: u64 = 200;
+
+/// What a rebuild is to do, before it touches anything.
+pub(super) struct Plan {
+    /// The cache that is there.
+    pub(super) old: Option<Old>,
+    pub(super) survey: Survey,
+    /// The tables of the cache to be filled.
+    pub(super) tables: BTreeSet<Table>,
+    /// Whether the other tables stay as they are in the cache.
+    pub(super) carries: bool,
+    /// Seconds from now to expiry.
+    pub(super) ttl_seconds: Option<u64>,
+}
+
+impl Plan {
+    /// Finds out what there is. Nobody is asked for anything yet.
+    pub(super) fn make(
+        args: &Args,
+        context: &Context<'_>,
+        old: Option<Old>,
+        store: &Store<'_>,
+    ) -> Result<Self> {
+        let tables = tables(args)?;
+        let carries = !args.table.is_empty() && old.is_some();
+        if carries && !old.as_ref().is_some_and(|old| old.is_current) {
+            return Err(Error::new(
+                ErrorKind::OldFormat,
+                "tables of an old cache cannot stay as they are beside new ones",
+            )
+            .at(&context.cache)
+            .help("run: redb-cache migrate, or rebuild all tables"));
+        }
+        let limits = old.as_ref().and_then(|old| old.limits);
+        let newest = args
+            .max_entries
+            .or(limits.map(|limits| limits.max_cache_size));
+        let newest = newest.filter(|_| !args.all);
+        let since_ms = args.since.map(|since| since.at_ms(context.now));
+        let ttl = args.ttl.map(|ttl| ttl.as_secs());
+        let survey = store.survey(Kept::new(newest, since_ms))?;
+        if !args.table.is_empty() {
+            require_there(&tables, &survey)?;
+        }
+        Ok(Self {
+            old,
+            survey,
+            tables,
+            carries,
+            ttl_seconds: ttl.or(limits.and_then(|limits| limits.ttl_seconds)),
+        })
+    }
+
+    /// The tables of the store to be read, in the order in which the cache numbers its own: what is
+    /// recorded of rows is then appended, and never inserted between.
+    pub(super) fn kinds(&self) -> Vec<Kind> {
+        let all = self.survey.tables.iter().map(|(kind, _)| *kind);
+        let mut kinds: Vec<_> = all
+            .filter(|kind| self.tables.contains(&kind.table()))
+            .collect();
+        kinds.sort_by_key(|kind| (kind.table().id(), *kind));
+        kinds
+    }
+
+    /// Rows that will be read at most.
+    pub(super) fn rows(&self) -> u64 {
+        self.kinds()
+            .iter()
+            .map(|kind| self.survey.count(*kind).rows)
+            .sum()
+    }
+
+    /// What would be done. Reads a few rows of each table, for the time that they take.
+    pub(super) fn forecast(&self, store: &Store<'_>) -> Result<RebuildReport> {
+        let mut report = RebuildReport::new(store, self);
+        let mut estimate = 0.0;
+        for kind in self.kinds() {
+            let began = Instant::now();
+            let (mut read, mut rows) = (0u64, store.rows(&self.survey, kind, None));
+            while let Some((_, row)) = rows.next()? {
+                read += 1;
+                if let Err(unreadable) = row {
+                    report.add_unreadable(unreadable);
+                }
+                if read == SAMPLE {
+                    break;
+                }
+            }
+            let count = self.survey.count(kind);
+            let seconds = began.elapsed().as_secs_f64();
+            estimate += seconds * (count.rows.max(read) as f64) / (read.max(1) as f64);
+        }
+        report.estimated_ms = Some((estimate * 1_000.0) as u64);
+        report.outcome = Outcome::Forecast;
+        Ok(report)
+    }
+}
+
+/// A table that the store does not have says nothing about that of the cache.
+fn require_there(tables: &BTreeSet<Table>, survey: &Survey) -> Result<()> {
+    let there: BTreeSet<Table> = survey.tables.iter().map(|(kind, _)| kind.table()).collect();
+    match tables.difference(&there).next() {
+        Some(table) => Err(Error::new(
+            ErrorKind::Usage,
+            format!("the durable store has no table for {table}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The tables that are asked for, all that the store knows unless some are named.
+fn tables(args: &Args) -> Result<BTreeSet<Table>> {
+    let known: BTreeSet<Table> = Kind::all().map(Kind::table).collect();
+    if args.table.is_empty() {
+        return Ok(known);
+    }
+    let named = args.table.iter().map(|name| {
+        let table = access::table_named(name)?;
+        known.contains(&table).then_some(table).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("the table {table} follows from others"),
+            )
+            .help("episode_revisions come with episodes, the index with the sessions")
+        })
+    });
+    named.collect()
+}
