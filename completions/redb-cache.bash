@@ -25,6 +25,9 @@ _redb__cache() {
             redb__cache,demo)
                 cmd="redb__cache__subcmd__demo"
                 ;;
+            redb__cache,diff)
+                cmd="redb__cache__subcmd__diff"
+                ;;
             redb__cache,export)
                 cmd="redb__cache__subcmd__export"
                 ;;
@@ -53,7 +56,7 @@ _redb__cache() {
 
     case "${cmd}" in
         redb__cache)
-            opts="-q -v -h -V --cache --lock-timeout --format --color --quiet --verbose --help --version inspect stats health sweep clear compact migrate rebuild export demo"
+            opts="-q -v -h -V --cache --lock-timeout --format --color --quiet --verbose --help --version inspect stats health sweep clear compact migrate rebuild diff export demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -173,6 +176,60 @@ _redb__cache() {
                 return 0
             fi
             case "${prev}" in
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redb__cache__subcmd__diff)
+            opts="-q -v -h --from --auth-token-file --insecure --timeout --retries --table --sample --cache --lock-timeout --format --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --table)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sample)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cache)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -361,7 +418,7 @@ _redb__cache() {
             return 0
             ;;
         redb__cache__subcmd__rebuild)
-            opts="-n -y -q -v -h --from --auth-token-file --insecure --timeout --retries --max-entries --all --ttl --since --table --resume --backup --no-backup --dry-run --yes --cache --lock-timeout --format --color --quiet --verbose --help"
+            opts="-n -y -q -v -h --from --auth-token-file --insecure --timeout --retries --max-entries --all --ttl --since --table --only-missing --only-stale --resume --backup --no-backup --dry-run --yes --cache --lock-timeout --format --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -43,6 +43,7 @@ complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "clear" -d 'Re
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "compact" -d 'Give unused space back to the file system'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "migrate" -d 'Bring a cache of any release of do-memory to the current layout'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "rebuild" -d 'Make the cache anew from the durable store'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "diff" -d 'Compare the cache with the durable store'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "export" -d 'Write the rows as JSON Lines to standard output'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "demo" -d 'Build a small cache in a folder and walk through the verbs on it'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand inspect" -l limit -d 'Show this many keys at most; 0 shows all' -r
@@ -172,6 +173,8 @@ always\t'Always'
 never\t'Never'"
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l insecure -d 'Allow http:// to other machines, where everybody on the way reads the token'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l all -d 'Keep all episodes, whatever limit is set'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l only-missing -d 'Leave the cache in place and add what it misses'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l only-stale -d 'Leave the cache in place and renew what changed in the store since'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l resume -d 'Go on where a rebuild stopped when the store could not be read any more'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l no-backup -d 'Do not keep the old cache'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s n -l dry-run -d 'Show what is there and how long it would take, and write nothing'
@@ -179,6 +182,23 @@ complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s y -l y
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s v -l verbose -d 'Say on stderr what is being done'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l from -d 'The durable store: a libsql://, https:// or (on this machine) http:// address, or a database file, which is only ever read' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l auth-token-file -d 'Read the token from this file, or from standard input if it is -; TURSO_AUTH_TOKEN unless given' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l timeout -d 'How long to wait for a connection, and for each answer' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l retries -d 'How often to try again what may pass' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l table -d 'Only these tables' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l sample -d 'Compare only so many rows of each table, or such a share of them' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -l insecure -d 'Allow http:// to other machines, where everybody on the way reads the token'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l undecodable -d 'What becomes of a row that does not decode' -r -f -a "skip\t'It is named on stderr and left out'
 base64\t'Its value is written as {"base64":"..."}, inflated if it is compressed'"
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand export" -l cache -d 'The cache file' -r -F

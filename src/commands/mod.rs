@@ -17,7 +17,9 @@ pub use crate::ui::Report;
 pub mod access;
 mod clear;
 mod compact;
+mod compare;
 mod demo;
+mod diff;
 mod doubts;
 mod export;
 mod health;
@@ -112,6 +114,7 @@ verbs! {
     Compact => compact,
     Migrate => migrate,
     Rebuild => rebuild,
+    Diff => diff,
     Export => export,
     Demo => demo,
 }

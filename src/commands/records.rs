@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::access;
+use super::{Context, access};
 use crate::cache::compression::Dictionaries;
-use crate::cache::{Codec, Entry, Table, View, rewrite, schema};
+use crate::cache::record::Record;
+use crate::cache::{Codec, Entry, Table, View, entry, rewrite, schema};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{FileFormat, Snapshot, TableInfo, ValueKind, ValueRef};
-use crate::layout::Origin;
+use crate::file::{FileFormat, Snapshot, TableInfo, Value, ValueKind, ValueRef};
+use crate::layout::{Origin, Survey};
 
 /// A snapshot that is known to be of a cache that this release can migrate.
 pub struct Source<'s> {
@@ -27,6 +28,14 @@ pub struct Row<'a> {
     /// Its bytes before compression, where they can be had.
     pub plain: Result<Cow<'a, [u8]>>,
     pub entry: Option<Entry>,
+}
+
+/// A row that was looked up.
+pub struct Cached {
+    /// The digest of its bytes as they are in the file.
+    pub digest: u64,
+    /// Its bytes before compression, where they can be had.
+    pub plain: Result<Vec<u8>>,
 }
 
 impl<'s> Source<'s> {
@@ -98,6 +107,41 @@ impl<'s> Source<'s> {
         })
     }
 
+    /// One row; `None` where there is none.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn get(&self, table: Table, key: &str) -> Result<Option<Cached>> {
+        let Some(Value::Bytes(stored)) = self.snapshot.get(table.name(), key)? else {
+            return Ok(None);
+        };
+        Ok(Some(Cached {
+            digest: entry::digest(&stored),
+            plain: self.row(table, key, &stored)?.plain.map(Cow::into_owned),
+        }))
+    }
+
+    /// What reads the rows of these tables. Of an old cache it has looked at all of them before.
+    ///
+    /// # Errors
+    /// Those of reading, and when it is interrupted.
+    pub fn decoder(&self, context: &Context<'_>, tables: &BTreeSet<Table>) -> Result<Decoder> {
+        if self.claims_to_be_current() {
+            return Ok(Decoder(None));
+        }
+        let mut survey = Survey::new(self.origin);
+        for table in self.record_tables().intersection(tables) {
+            self.rows(*table, &mut |_, row| {
+                context.cancel.check()?;
+                if let Ok(plain) = &row.plain {
+                    survey.add(*table, plain);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(Decoder(Some(survey)))
+    }
+
     fn row<'a>(&self, table: Table, key: &str, stored: &'a [u8]) -> Result<Row<'a>> {
         let mut row = Row {
             stored,
@@ -115,6 +159,28 @@ impl<'s> Source<'s> {
             row.plain = raw.map(Cow::Owned);
         }
         Ok(row)
+    }
+}
+
+/// Reads rows of whichever layout.
+pub struct Decoder(Option<Survey>);
+
+impl Decoder {
+    /// What the bytes of a row mean, or why nobody can tell.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    pub fn read(&self, table: Table, plain: &[u8]) -> Result<Record, String> {
+        match &self.0 {
+            Some(survey) => survey
+                .decode(table, plain)
+                .map(|decoded| decoded.record)
+                .map_err(|error| error.to_string()),
+            None => match Record::decode(table, plain) {
+                Some(read) => read.map_err(|misfit| misfit.to_string()),
+                None => Err("its table holds no records".to_owned()),
+            },
+        }
     }
 }
 

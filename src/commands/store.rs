@@ -1,12 +1,14 @@
 //! The durable store that a command names.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::values;
+use super::{access, values};
+use crate::cache::Table;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{Address, Patience, Store, Token};
+use crate::source::{Address, Kind, Patience, Store, Token};
 
 /// The variable that the token comes from, unless a file is named.
 const TOKEN: &str = "TURSO_AUTH_TOKEN";
@@ -93,6 +95,28 @@ impl StoreArgs {
             )),
         }
     }
+}
+
+/// The tables of the cache that are named, or all that a store fills.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] for a name that is none of them.
+pub fn tables(names: &[String]) -> Result<BTreeSet<Table>> {
+    let known: BTreeSet<Table> = Kind::all().map(Kind::table).collect();
+    if names.is_empty() {
+        return Ok(known);
+    }
+    let named = names.iter().map(|name| {
+        let table = access::table_named(name)?;
+        known.contains(&table).then_some(table).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("the table {table} follows from others"),
+            )
+            .help("episode_revisions come with episodes, the index with the sessions")
+        })
+    });
+    named.collect()
 }
 
 fn empty(path: &Path) -> Error {

@@ -41,9 +41,16 @@ pub(super) enum Part {
 
 impl Select {
     pub(super) fn new(kind: Kind, columns: &Columns, kept: &Kept) -> Self {
-        let shape = kind.shape();
-        let (names, cells) = cells(&shape, columns);
-        let (wanted, parameters) = wanted(kind, &shape, columns, kept);
+        Self::about(kind, &kind.shape(), columns, kept)
+    }
+
+    fn about(kind: Kind, shape: &Shape, columns: &Columns, kept: &Kept) -> Self {
+        let (mut names, mut cells) = cells(shape, columns);
+        if names.is_empty() {
+            names.push("");
+            cells.push("NULL".to_owned());
+        }
+        let (wanted, parameters) = wanted(kind, shape, columns, kept);
         let casts: Vec<_> = cells
             .iter()
             .enumerate()
@@ -62,6 +69,20 @@ impl Select {
             wanted,
             parameters,
         }
+    }
+
+    /// The same about no more of a row than the key that it has in the cache.
+    pub(super) fn of_keys(kind: Kind, columns: &Columns, kept: &Kept) -> Self {
+        let shape = Shape {
+            columns: match kind {
+                Kind::Embeddings(_) => &["item_id", "item_type"],
+                _ => &[],
+            },
+            later: &[],
+            computed: &[],
+            ..kind.shape()
+        };
+        Self::about(kind, &shape, columns, kept)
     }
 
     /// The text of a question and its parameters.

@@ -12,7 +12,8 @@ use super::address::Address;
 use super::client::{Client, Patience, Unchanged};
 use super::fault::Fault;
 use super::fetch::{AHEAD, Fetched, Message, fetch};
-use super::rows::{self, Entry, Unreadable};
+use super::row::Cells;
+use super::rows::{self, Entry, Unreadable, unreadable};
 use super::select::{MAX_ROW, PAGE, Part, Select};
 use super::shape::Kind;
 use super::survey::{Kept, Survey};
@@ -85,14 +86,23 @@ impl<'a> Store<'a> {
     #[must_use]
     pub fn rows(&self, survey: &Survey, kind: Kind, after: Option<&str>) -> Rows<'_> {
         let after = after.map(|key| key.as_bytes().to_vec());
-        self.fetch(survey, kind, vec![Part::After(after)])
+        let select = Select::new(kind, &survey.columns, &survey.kept);
+        self.fetch(select, vec![Part::After(after)])
     }
 
     /// Those rows of a table that have one of these keys in the store.
     #[must_use]
     pub fn rows_with(&self, survey: &Survey, kind: Kind, keys: &[String]) -> Rows<'_> {
         let parts = keys.chunks(PAGE / 2).map(|keys| Part::Keys(keys.to_vec()));
-        self.fetch(survey, kind, parts.collect())
+        let select = Select::new(kind, &survey.columns, &survey.kept);
+        self.fetch(select, parts.collect())
+    }
+
+    /// The keys of the wanted rows of a table: [`Rows::next_key`].
+    #[must_use]
+    pub fn keys(&self, survey: &Survey, kind: Kind) -> Rows<'_> {
+        let select = Select::of_keys(kind, &survey.columns, &survey.kept);
+        self.fetch(select, vec![Part::After(None)])
     }
 
     /// Whether what was read is of one state, where that cannot be told earlier.
@@ -103,8 +113,7 @@ impl<'a> Store<'a> {
         self.unchanged.as_ref().map_or(Ok(()), Unchanged::check)
     }
 
-    fn fetch(&self, survey: &Survey, kind: Kind, parts: Vec<Part>) -> Rows<'_> {
-        let select = Select::new(kind, &survey.columns, &survey.kept);
+    fn fetch(&self, select: Select, parts: Vec<Part>) -> Rows<'_> {
         Rows {
             store: self,
             select,
@@ -166,12 +175,28 @@ impl Rows<'_> {
     /// [`ErrorKind::Unreachable`] and [`ErrorKind::Unauthorized`], when nothing more can be read.
     #[expect(
         clippy::should_implement_trait,
-        reason = "an iterator cannot fail for good"
+        reason = "what can fail for good is no iterator"
     )]
     pub fn next(&mut self) -> Result<Option<(String, Result<Entry, Unreadable>)>> {
+        let kind = self.select.kind;
+        let next = self.next_fetched()?;
+        Ok(next.map(|fetched| read(kind, fetched, rows::read)))
+    }
+
+    /// The next row's key in the store, and the one that it has in the cache.
+    ///
+    /// # Errors
+    /// As [`Rows::next`].
+    pub fn next_key(&mut self) -> Result<Option<(String, Result<String, Unreadable>)>> {
+        let kind = self.select.kind;
+        let next = self.next_fetched()?;
+        Ok(next.map(|fetched| read(kind, fetched, rows::key)))
+    }
+
+    fn next_fetched(&mut self) -> Result<Option<Fetched>> {
         loop {
             if let Some(fetched) = self.chunk.next() {
-                return Ok(Some(self.read(fetched)));
+                return Ok(Some(fetched));
             }
             if !self.receive()? {
                 return Ok(None);
@@ -202,30 +227,28 @@ impl Rows<'_> {
         }
         Ok(true)
     }
+}
 
-    fn read(&self, fetched: Fetched) -> (String, Result<Entry, Unreadable>) {
-        let kind = self.select.kind;
-        let id = String::from_utf8(fetched.key);
-        let unreadable = |id: &str, why: String| Unreadable {
-            table: kind.name().to_owned(),
-            id: id.to_owned(),
-            why,
-        };
-        match (id, fetched.cells) {
-            (Ok(id), Some(cells)) => {
-                let entry = rows::read(kind, &id, &cells);
-                (id, entry)
-            }
-            (Ok(id), None) => {
-                let why = format!("it has {} bytes, more than {MAX_ROW}", fetched.size);
-                let row = unreadable(&id, why);
-                (id, Err(row))
-            }
-            (Err(error), _) => {
-                let id = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let row = unreadable(&id, "its key is no UTF-8".to_owned());
-                (id, Err(row))
-            }
+/// Takes a row apart, as far as it can be.
+fn read<T>(
+    kind: Kind,
+    fetched: Fetched,
+    read: fn(Kind, &str, &Cells) -> Result<T, Unreadable>,
+) -> (String, Result<T, Unreadable>) {
+    let id = match String::from_utf8(fetched.key) {
+        Ok(id) => id,
+        Err(error) => {
+            let id = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let row = unreadable(kind, &id, "its key is no UTF-8");
+            return (id, Err(row));
         }
-    }
+    };
+    let row = match fetched.cells {
+        Some(cells) => read(kind, &id, &cells),
+        None => {
+            let why = format!("it has {} bytes, more than {MAX_ROW}", fetched.size);
+            Err(unreadable(kind, &id, &why))
+        }
+    };
+    (id, row)
 }

@@ -107,6 +107,8 @@ pub struct Survey {
     /// The newest revision of an episode, in milliseconds since the epoch; `None` in a store that
     /// keeps none.
     pub watermark_ms: Option<i64>,
+    /// Whether any episode has a tag: do-memory 0.1.31 and before stored none.
+    pub has_tags: bool,
     /// Length of the database; `None` where the store does not say.
     pub bytes: Option<u64>,
 }
@@ -133,7 +135,7 @@ impl Survey {
         if !kinds.contains(&Kind::Episodes) {
             return Err(Fault::layout("it has no table episodes"));
         }
-        let (tables, watermark_ms) = count(client, &columns, &kinds).await?;
+        let (tables, watermark_ms, has_tags) = count(client, &columns, &kinds).await?;
         let length = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let length = client.ask(length, Vec::new(), 1).await.unwrap_or_default();
         let mut survey = Self {
@@ -141,10 +143,17 @@ impl Survey {
             kept,
             tables,
             watermark_ms,
+            has_tags,
             bytes: length.first().and_then(|row| number(row.first()?)),
         };
         survey.find_oldest(client).await?;
         Ok(survey)
+    }
+
+    /// Whether this store has that column.
+    #[must_use]
+    pub fn has_column(&self, kind: Kind, column: &str) -> bool {
+        self.columns.has(kind.name(), column)
     }
 
     /// Rows of a table; none where the store does not have it.
@@ -230,7 +239,7 @@ async fn count(
     client: &mut Client,
     columns: &Columns,
     kinds: &[Kind],
-) -> Result<(Vec<(Kind, Count)>, Option<i64>), Fault> {
+) -> Result<(Vec<(Kind, Count)>, Option<i64>, bool), Fault> {
     let mut counts = Vec::new();
     for kind in kinds {
         let shape = kind.shape();
@@ -249,10 +258,12 @@ async fn count(
             _ => "0".to_owned(),
         });
     }
-    counts.push(match columns.has_table("episode_revisions") {
-        true => "(SELECT max(modified_at_ms) FROM episode_revisions)".to_owned(),
+    let or_null = |table: &str, what: &str| match columns.has_table(table) {
+        true => format!("(SELECT {what} FROM {table})"),
         false => "NULL".to_owned(),
-    });
+    };
+    counts.push(or_null("episode_revisions", "max(modified_at_ms)"));
+    counts.push(or_null("episode_tags", "count(*)"));
     let question = format!("SELECT {}", counts.join(", "));
     let answer = client.ask(&question, Vec::new(), counts.len()).await?;
     let row = answer.first().ok_or_else(Fault::cut_off)?;
@@ -268,5 +279,11 @@ async fn count(
             };
             (*kind, count)
         });
-    Ok((tables.collect(), rest.first().and_then(number)))
+    let watermark_ms = rest.first().and_then(number);
+    let tags: Option<u64> = rest.get(1).and_then(number);
+    Ok((
+        tables.collect(),
+        watermark_ms,
+        tags.is_some_and(|tags| tags > 0),
+    ))
 }

@@ -104,6 +104,16 @@ impl Pattern {
             | Self::ContextPattern { effectiveness, .. } => effectiveness,
         }
     }
+
+    /// The same, to be changed.
+    pub fn effectiveness_mut(&mut self) -> &mut PatternEffectiveness {
+        match self {
+            Self::ToolSequence { effectiveness, .. }
+            | Self::DecisionPoint { effectiveness, .. }
+            | Self::ErrorRecovery { effectiveness, .. }
+            | Self::ContextPattern { effectiveness, .. } => effectiveness,
+        }
+    }
 }
 
 impl Stored for Pattern {

@@ -159,7 +159,13 @@ impl<'a> Filler<'a> {
         }
         counts.written += 1;
         if let Value::Record(record) = &entry.value {
-            let recorded = self.entry_of(table, record, entry.revision, &bytes);
+            let recorded = recorded(
+                record,
+                entry.revision,
+                &bytes,
+                self.now_ms,
+                self.plan.ttl_seconds,
+            );
             self.ledger.record(table, key, &recorded)?;
         }
         if let Some(revision) = entry.revision {
@@ -177,29 +183,6 @@ impl<'a> Filler<'a> {
             }
         }
         Ok(())
-    }
-
-    /// What is recorded of a row: its time to live begins now, and who was changed last counts as
-    /// used last.
-    fn entry_of(
-        &self,
-        table: Table,
-        record: &Record,
-        revision: Option<i64>,
-        bytes: &[u8],
-    ) -> Entry {
-        let changed = record.changed_at().map(|time| time.timestamp_millis());
-        let changed_ms = revision.or(changed).unwrap_or(self.now_ms).min(self.now_ms);
-        let entry = Entry {
-            written_ms: self.now_ms,
-            accessed: u64::try_from(changed_ms.saturating_mul(1_000)).unwrap_or(0),
-            expires_ms: None,
-            stored_len: bytes.len() as u64,
-            raw_len: bytes.len() as u64,
-            codec: Codec::Plain,
-            digest: entry::digest(bytes),
-        };
-        entry.expiring_after(self.plan.ttl_seconds.filter(|_| table.expires()))
     }
 
     /// Writes what follows from the rows, and answers what the tables that were filled must hold.
@@ -266,7 +249,31 @@ impl<'a> Filler<'a> {
     }
 }
 
+/// What is recorded of a row: its time to live begins now, and what was changed last counts as used
+/// last.
+pub(super) fn recorded(
+    record: &Record,
+    revision: Option<i64>,
+    bytes: &[u8],
+    now_ms: i64,
+    ttl_seconds: Option<u64>,
+) -> Entry {
+    let changed = record.changed_at().map(|time| time.timestamp_millis());
+    let changed_ms = revision.or(changed).unwrap_or(now_ms).min(now_ms);
+    let entry = Entry {
+        written_ms: now_ms,
+        accessed: u64::try_from(changed_ms.saturating_mul(1_000)).unwrap_or(0),
+        expires_ms: None,
+        stored_len: bytes.len() as u64,
+        raw_len: bytes.len() as u64,
+        codec: Codec::Plain,
+        digest: entry::digest(bytes),
+    };
+    entry.expiring_after(ttl_seconds.filter(|_| record.table().expires()))
+}
+
 /// Whether a row of `metadata` is about the store or the cache itself, and no fact of an agent's.
-pub(super) fn is_bookkeeping(key: &str) -> bool {
+#[must_use]
+pub fn is_bookkeeping(key: &str) -> bool {
     key.starts_with(METADATA_PREFIX) || BOOKKEEPING.contains(&key)
 }

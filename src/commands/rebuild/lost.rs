@@ -1,6 +1,6 @@
 //! What the old cache had and the new one has not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -13,7 +13,6 @@ use crate::cache::record::{Episode, Record};
 use crate::cache::{Table, View, rewrite};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Snapshot, TableInfo, ValueKind};
-use crate::layout::Survey;
 
 /// What only the old cache had: the store never held it, or does not hold it any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -96,29 +95,13 @@ fn details(context: &Context<'_>, source: &Source<'_>, only: &mut OnlyInOld) -> 
     if !source.record_tables().contains(&Table::Episodes) {
         return Ok(());
     }
-    let mut survey = (!source.claims_to_be_current()).then(|| Survey::new(source.origin));
-    if let Some(survey) = &mut survey {
-        source.rows(Table::Episodes, &mut |_, row| {
-            context.cancel.check()?;
-            if let Ok(plain) = &row.plain {
-                survey.add(Table::Episodes, plain);
-            }
-            Ok(())
-        })?;
-    }
+    let decoder = source.decoder(context, &BTreeSet::from([Table::Episodes]))?;
     source.rows(Table::Episodes, &mut |_, row| {
         context.cancel.check()?;
         let Ok(plain) = &row.plain else {
             return Ok(());
         };
-        let record = match &survey {
-            Some(survey) => survey
-                .decode(Table::Episodes, plain)
-                .ok()
-                .map(|read| read.record),
-            None => Record::decode(Table::Episodes, plain).and_then(Result::ok),
-        };
-        if let Some(Record::Episode(episode)) = record {
+        if let Ok(Record::Episode(episode)) = decoder.read(Table::Episodes, plain) {
             look(&episode, only);
         }
         Ok(())

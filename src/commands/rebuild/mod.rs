@@ -4,6 +4,7 @@ mod fill;
 mod lost;
 mod old;
 mod plan;
+mod repair;
 mod report;
 mod resume;
 mod site;
@@ -13,6 +14,7 @@ mod write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub use self::fill::is_bookkeeping;
 use self::old::Old;
 use self::plan::Plan;
 use self::report::RebuildReport;
@@ -37,6 +39,7 @@ Examples:
   redb-cache rebuild --from libsql://name.turso.io --yes       with TURSO_AUTH_TOKEN set
   redb-cache rebuild --from turso.db --max-entries 10000 --since 90d
   redb-cache rebuild --from turso.db --table patterns heuristics
+  redb-cache rebuild --from turso.db --only-missing --only-stale
   redb-cache rebuild --resume                                  after the network failed")]
 pub struct Args {
     /// The store.
@@ -74,6 +77,14 @@ pub struct Args {
     #[arg(long, value_name = "TABLE", num_args = 1.., value_delimiter = ',')]
     pub table: Vec<String>,
 
+    /// Leave the cache in place and add what it misses
+    #[arg(long, conflicts_with_all = ["resume", "backup", "no_backup"])]
+    pub only_missing: bool,
+
+    /// Leave the cache in place and renew what changed in the store since
+    #[arg(long, conflicts_with_all = ["resume", "backup", "no_backup"])]
+    pub only_stale: bool,
+
     /// Go on where a rebuild stopped when the store could not be read any more
     #[arg(long)]
     pub resume: bool,
@@ -104,14 +115,17 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<RebuildReport> {
     let began = Instant::now();
     names::require_usable(&context.cache, &[("--backup", &args.backup)])?;
     let old = Old::look(context)?;
-    if old.is_some() && !args.dry_run && !context.ui.can_ask() {
+    let in_place = args.only_missing || args.only_stale;
+    if old.is_some() && !in_place && !args.dry_run && !context.ui.can_ask() {
         // Nobody will be there to be asked once the store has answered.
         context.confirm(&question(context), args.yes)?;
     }
     let check = || context.cancel.check();
     let store = args.store.open(&check)?;
     let plan = Plan::make(args, context, old, &store)?;
-    let mut report = if args.dry_run {
+    let mut report = if in_place {
+        repair::run(args, context, &store, &plan)?
+    } else if args.dry_run {
         plan.forecast(&store)?
     } else {
         write::run(args, context, &store, plan)?

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::super::{Context, access};
+use super::super::{Context, store};
 use super::Args;
 use super::old::Old;
 use super::report::{Outcome, RebuildReport};
@@ -33,9 +33,9 @@ impl Plan {
         args: &Args,
         context: &Context<'_>,
         old: Option<Old>,
-        store: &Store<'_>,
+        from: &Store<'_>,
     ) -> Result<Self> {
-        let tables = tables(args)?;
+        let tables = store::tables(&args.table)?;
         let carries = !args.table.is_empty() && old.is_some();
         if carries && !old.as_ref().is_some_and(|old| old.is_current) {
             return Err(Error::new(
@@ -52,7 +52,7 @@ impl Plan {
         let newest = newest.filter(|_| !args.all);
         let since_ms = args.since.map(|since| since.at_ms(context.now));
         let ttl = args.ttl.map(|ttl| ttl.as_secs());
-        let survey = store.survey(Kept::new(newest, since_ms))?;
+        let survey = from.survey(Kept::new(newest, since_ms))?;
         if !args.table.is_empty() {
             require_there(&tables, &survey)?;
         }
@@ -120,23 +120,4 @@ fn require_there(tables: &BTreeSet<Table>, survey: &Survey) -> Result<()> {
         )),
         None => Ok(()),
     }
-}
-
-/// The tables that are asked for, all that the store knows unless some are named.
-fn tables(args: &Args) -> Result<BTreeSet<Table>> {
-    let known: BTreeSet<Table> = Kind::all().map(Kind::table).collect();
-    if args.table.is_empty() {
-        return Ok(known);
-    }
-    let named = args.table.iter().map(|name| {
-        let table = access::table_named(name)?;
-        known.contains(&table).then_some(table).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Usage,
-                format!("the table {table} follows from others"),
-            )
-            .help("episode_revisions come with episodes, the index with the sessions")
-        })
-    });
-    named.collect()
 }

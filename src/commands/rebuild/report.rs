@@ -1,5 +1,7 @@
 //! What `rebuild` gives back.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::list::List;
@@ -7,7 +9,7 @@ use super::lost::OnlyInOld;
 use super::plan::Plan;
 use super::resume::Progress;
 use crate::cache::Table;
-use crate::source::{Store, Unreadable};
+use crate::source::{Kind, Store, Unreadable};
 
 /// What became of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +17,8 @@ use crate::source::{Store, Unreadable};
 pub(super) enum Outcome {
     /// The new cache is in place.
     Rebuilt,
+    /// Rows were put into the cache that is in place.
+    Repaired,
     /// A dry run.
     Forecast,
 }
@@ -118,6 +122,15 @@ impl RebuildReport {
                 .copied()
                 .unwrap_or_default();
             counts.superseded += plan.survey.count(kind).superseded;
+            self.rows += counts.written;
+            table.counts = Some(counts);
+        }
+    }
+
+    /// Says what was put into the cache that is in place.
+    pub(super) fn repaired(&mut self, plan: &Plan, counts: &BTreeMap<Kind, Counts>) {
+        for (table, kind) in self.tables.iter_mut().zip(plan.kinds()) {
+            let counts = counts.get(&kind).copied().unwrap_or_default();
             self.rows += counts.written;
             table.counts = Some(counts);
         }

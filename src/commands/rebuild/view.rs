@@ -22,7 +22,10 @@ impl Report for RebuildReport {
             [
                 Column::left("table"),
                 Column::right("in the store"),
-                Column::right("in the cache"),
+                Column::right(match self.outcome {
+                    Outcome::Repaired => "put in",
+                    Outcome::Rebuilt | Outcome::Forecast => "in the cache",
+                }),
                 Column::right("unreadable"),
                 Column::right("superseded"),
             ],
@@ -35,6 +38,7 @@ impl Report for RebuildReport {
         };
         match self.outcome {
             Outcome::Rebuilt => view.next("redb-cache health --deep"),
+            Outcome::Repaired => view.next(format!("redb-cache diff --from {}", self.from)),
             Outcome::Forecast => view.next(format!("redb-cache rebuild --from {}", self.from)),
         }
     }
@@ -96,7 +100,7 @@ impl RebuildReport {
             .each(&self.since, |view, since| {
                 view.pair("changed since", Cell::text(since))
             })
-            .when(self.outcome == Outcome::Rebuilt, |view| {
+            .when(self.outcome != Outcome::Forecast, |view| {
                 view.pair("rows", Cell::count(self.rows))
             })
             .pair("store", Cell::bytes(self.store_bytes))

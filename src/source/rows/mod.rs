@@ -51,6 +51,16 @@ pub struct Unreadable {
 /// Characters of what is wrong with a row that are worth repeating.
 const TOLD: usize = 200;
 
+/// The key that a row has in the cache.
+pub(super) fn key(kind: Kind, id: &str, cells: &Cells) -> Result<String, Unreadable> {
+    let key = match kind {
+        Kind::Embeddings(_) => embedding::key(cells),
+        Kind::Metadata => Ok(id.to_owned()),
+        _ => uuid(id).map(|uuid| uuid.to_string()),
+    };
+    key.map_err(|why| unreadable(kind, id, &why))
+}
+
 /// Reads a row.
 pub(super) fn read(kind: Kind, id: &str, cells: &Cells) -> Result<Entry, Unreadable> {
     let read = match kind {
@@ -81,11 +91,16 @@ fn record<T: Into<Record>>(read: Result<(String, T), Flaw>) -> Result<(String, V
 }
 
 fn flawed(kind: Kind, id: &str, read: Result<Entry, Flaw>) -> Result<Entry, Unreadable> {
-    read.map_err(|why| Unreadable {
+    read.map_err(|why| unreadable(kind, id, &why))
+}
+
+/// A row with that flaw.
+pub(super) fn unreadable(kind: Kind, id: &str, why: &str) -> Unreadable {
+    Unreadable {
         table: kind.name().to_owned(),
         id: id.to_owned(),
         why: why.chars().take(TOLD).collect(),
-    })
+    }
 }
 
 /// The id of a row as the cache writes keys: in lower case, with hyphens.

@@ -1,0 +1,180 @@
+//! Comparing a cache with the durable store, row by row.
+
+mod level;
+mod sample;
+mod verdict;
+
+use std::collections::{BTreeSet, HashSet};
+use std::ops::ControlFlow;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+pub use self::sample::Size;
+pub use self::verdict::{Found, Verdict};
+use super::Context;
+use super::rebuild::is_bookkeeping;
+use super::records::{Decoder, Source};
+use super::steps::Steps;
+use crate::cache::Table;
+use crate::cache::record::Record;
+use crate::error::Result;
+use crate::file::{Snapshot, Value};
+use crate::source::{self, Kind, Store, Survey, Unreadable};
+
+/// Everything that a comparison needs to know.
+pub struct Comparison<'a> {
+    store: &'a Store<'a>,
+    survey: &'a Survey,
+    source: Source<'a>,
+    decoder: Decoder,
+    steps: Steps<'a>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Prepares to compare these tables of a cache of any era.
+    ///
+    /// # Errors
+    /// When the cache cannot be read or is of an unknown layout.
+    pub fn new(
+        context: &'a Context<'_>,
+        store: &'a Store<'a>,
+        survey: &'a Survey,
+        snapshot: &'a Snapshot,
+        tables: &BTreeSet<Table>,
+    ) -> Result<Self> {
+        let source = Source::of(snapshot)?;
+        Ok(Self {
+            decoder: source.decoder(context, tables)?,
+            source,
+            store,
+            survey,
+            steps: Steps::new(context, "comparing"),
+        })
+    }
+
+    /// Compares all rows of a table of the cache with those of the store. Its memory grows by some
+    /// thirty bytes a row.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, those of `visit`, and when it is interrupted.
+    pub fn table(
+        &mut self,
+        table: Table,
+        visit: &mut dyn FnMut(Found<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut seen: HashSet<u128> = HashSet::new();
+        for kind in kinds(self.survey, table) {
+            self.steps.set_total(self.survey.count(kind).rows);
+            let mut rows = self.store.rows(self.survey, kind, None);
+            while let Some((id, row)) = rows.next()? {
+                self.steps.tick()?;
+                let key = row.as_ref().map_or(id.as_str(), |entry| entry.key.as_str());
+                if !seen.insert(digest(key)) {
+                    continue;
+                }
+                self.stored(kind, &id, row, visit)?;
+            }
+        }
+        let snapshot = self.source.snapshot;
+        snapshot.scan(table.name(), None, &mut |key, _| {
+            self.steps.tick()?;
+            if !is_kept_apart(table, key) && !seen.contains(&digest(key)) {
+                visit(Found {
+                    table,
+                    key,
+                    in_store: None,
+                    in_cache: None,
+                    verdict: Verdict::MissingInStore,
+                })?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Compares a row of the store with that of the cache.
+    fn stored(
+        &self,
+        kind: Kind,
+        id: &str,
+        row: Result<source::Entry, Unreadable>,
+        visit: &mut dyn FnMut(Found<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let table = kind.table();
+        let found = |key, in_cache, verdict| Found {
+            table,
+            key,
+            in_store: Some((kind, id)),
+            in_cache,
+            verdict,
+        };
+        match row {
+            Ok(entry) if is_kept_apart(table, &entry.key) => Ok(()),
+            Ok(entry) => {
+                let Some(cached) = self.source.get(table, &entry.key)? else {
+                    return visit(found(&entry.key, None, Verdict::MissingInCache));
+                };
+                let verdict = self.verdict(table, &entry, cached.plain)?;
+                visit(found(&entry.key, Some(cached.digest), verdict))
+            }
+            Err(unreadable) => visit(found(id, None, Verdict::Unreadable(unreadable))),
+        }
+    }
+
+    fn verdict(
+        &self,
+        table: Table,
+        entry: &source::Entry,
+        plain: Result<Vec<u8>>,
+    ) -> Result<Verdict> {
+        let stored = match &entry.value {
+            source::Value::Record(record) => record,
+            source::Value::Text(text) => {
+                let equal = plain.is_ok_and(|plain| plain == text.as_bytes());
+                let fields = (!equal).then(|| "value".to_owned());
+                return Ok(Verdict::of(fields.into_iter().collect(), false));
+            }
+        };
+        let cached = plain
+            .map_err(|error| error.to_string())
+            .and_then(|plain| self.decoder.read(table, &plain));
+        let cached = match cached {
+            Ok(cached) => cached,
+            Err(why) => return Ok(Verdict::Undecodable { why }),
+        };
+        let older = match (self.revision(table, &entry.key)?, entry.revision) {
+            (Some(cached), Some(stored)) if self.survey.watermark_ms.is_some() => cached < stored,
+            _ => {
+                let seconds = |record: &Record| record.changed_at().map(|time| time.timestamp());
+                seconds(&cached) < seconds(stored)
+            }
+        };
+        let fields = level::differences(cached, stored.clone(), self.survey);
+        Ok(Verdict::of(fields, older))
+    }
+
+    fn revision(&self, table: Table, key: &str) -> Result<Option<i64>> {
+        if table != Table::Episodes {
+            return Ok(None);
+        }
+        let revisions = Table::EpisodeRevisions.name();
+        Ok(match self.source.snapshot.get(revisions, key)? {
+            Some(Value::I64(revision)) => Some(revision),
+            _ => None,
+        })
+    }
+}
+
+/// The tables of the store that fill one of the cache.
+pub fn kinds(survey: &Survey, table: Table) -> impl Iterator<Item = Kind> {
+    let kinds = survey.tables.iter().map(|(kind, _)| *kind);
+    kinds.filter(move |kind| kind.table() == table)
+}
+
+/// What either side keeps about itself.
+fn is_kept_apart(table: Table, key: &str) -> bool {
+    table == Table::Metadata && is_bookkeeping(key)
+}
+
+fn digest(key: &str) -> u128 {
+    xxh3_128(key.as_bytes())
+}
