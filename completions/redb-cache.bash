@@ -376,7 +376,7 @@ _redb__cache() {
             return 0
             ;;
         redb__cache__subcmd__migrate)
-            opts="-n -y -q -v -h --from-bincode --output --backup --no-backup --skip-bad --quarantine --rollback --dry-run --yes --cache --lock-timeout --format --color --quiet --verbose --help"
+            opts="-n -y -q -v -h --from-bincode --output --backup --no-backup --skip-bad --quarantine --consult --from --auth-token-file --insecure --timeout --retries --rollback --dry-run --yes --cache --lock-timeout --format --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -391,6 +391,22 @@ _redb__cache() {
                     return 0
                     ;;
                 --quarantine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

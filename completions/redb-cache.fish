@@ -139,6 +139,10 @@ complete -c redb-cache -n "__fish_redb_cache_using_subcommand compact" -s h -l h
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l output -d 'Write the migrated cache here and leave the original alone; the file must not exist yet' -r -F
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l backup -d 'Keep the original here instead of beside the cache; with --rollback, put this one back' -r -F
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l quarantine -d 'Where rows are set aside, as a cache of their own; <name>.quarantine-<number> beside the cache unless given' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l from -d 'The durable store: a libsql://, https:// or (on this machine) http:// address, or a database file, which is only ever read' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l auth-token-file -d 'Read the token from this file, or from standard input if it is -; TURSO_AUTH_TOKEN unless given' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l timeout -d 'How long to wait for a connection, and for each answer' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l retries -d 'How often to try again what may pass' -r
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l cache -d 'The cache file' -r -F
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
@@ -149,6 +153,8 @@ never\t'Never'"
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l from-bincode -d 'Expect rows of do-memory 0.1.6 or earlier, and warn if there are none'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l no-backup -d 'Do not keep the original'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l skip-bad -d 'Set rows aside that cannot be read in any layout, instead of refusing'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l consult -d 'Let the durable store settle parameters of steps that the cache\'s bytes leave open'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l insecure -d 'Allow http:// to other machines, where everybody on the way reads the token'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -l rollback -d 'Put the backup of the last migration back; the migrated cache is kept beside it as <name>.migrated-<number>'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s n -l dry-run -d 'Show what would be done, and write nothing'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s y -l yes -d 'Do not ask'

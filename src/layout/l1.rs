@@ -33,6 +33,10 @@ pub(super) struct Bincode;
 impl Wire for Bincode {
     const BOOL_IS_APART: bool = true;
 
+    fn untyped(value: &serde_json::Value) -> Option<Vec<u8>> {
+        bincode::serialize(value).ok()
+    }
+
     fn prefix<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Misfit> {
         let mut rest = bytes;
         // The limit bounds what a length may allocate.

@@ -45,7 +45,9 @@ use crate::error::{Error, ErrorKind};
 use ending::ReadEnding;
 use untyped::Siblings;
 
+pub use steps::unreadable_key;
 pub use survey::{Origin, Survey};
+use wire::Wire;
 
 /// How the releases of an era laid out their rows. Older is less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -249,6 +251,16 @@ impl From<Undecodable> for Error {
     /// is looked at before any row.
     fn from(undecodable: Undecodable) -> Self {
         Self::new(ErrorKind::Damaged, undecodable.to_string())
+    }
+}
+
+/// The bytes that a value has as the parameters of a step before L6, where they do not say of which
+/// type it is.
+#[must_use]
+pub fn untyped_bytes(codec: Codec, value: &serde_json::Value) -> Option<Vec<u8>> {
+    match codec {
+        Codec::Bincode => <l1::Bincode as Wire>::untyped(value),
+        Codec::Postcard => <wire::Postcard as Wire>::untyped(value),
     }
 }
 

@@ -9,6 +9,7 @@ mod cost;
 mod path;
 mod spans;
 
+pub use self::path::unreadable_key;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -20,6 +20,9 @@ pub(super) trait Wire {
 
     /// The negative number that has the bytes of `number`, if one has.
     fn negative(number: u64) -> Option<i64>;
+
+    /// The bytes of a value, which do not say of which type it is.
+    fn untyped(value: &serde_json::Value) -> Option<Vec<u8>>;
 }
 
 /// A `T` that takes up all of `bytes`.
@@ -43,6 +46,10 @@ impl Wire for Postcard {
 
     fn prefix<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Misfit> {
         prefix(bytes)
+    }
+
+    fn untyped(value: &serde_json::Value) -> Option<Vec<u8>> {
+        postcard::to_allocvec(value).ok()
     }
 
     /// Only the shortest form, which is the one that postcard writes.

@@ -10,6 +10,7 @@ use super::super::access::PAGE_CACHE;
 use super::super::records::{Row, Source};
 use super::super::steps::{Parts, Steps};
 use super::super::{Context, staging};
+use super::consult::Advice;
 use super::judge::{Fate, Judge};
 use super::quarantine::Quarantine;
 use super::report::MigrateReport;
@@ -31,6 +32,8 @@ pub(super) struct Site<'a> {
     pub(super) locked: Option<&'a Path>,
     /// Where rows go that cannot be migrated; without it, one of them ends the writing.
     pub(super) quarantine: Option<&'a mut Quarantine>,
+    /// The store that is asked where the bytes leave something open.
+    pub(super) advice: Option<&'a Advice<'a>>,
 }
 
 /// What was read, and what the stage must hold.
@@ -52,7 +55,7 @@ impl Site<'_> {
             quarantine.begin(source.origin.schema);
         }
         let mut parts = Parts::begin(self.context);
-        let judge = Judge::learn(&source, Steps::new(self.context, "surveying"))?;
+        let judge = Judge::learn(&source, self.advice, Steps::new(self.context, "surveying"))?;
         parts.done("surveyed");
         let in_copy = !rewrite::can_rewrite(&source.tables);
         self.make_room(&source, &judge, in_copy)?;
@@ -79,7 +82,7 @@ impl Site<'_> {
         &mut self,
         db: &Database,
         source: &Source<'_>,
-        judge: Judge,
+        judge: Judge<'_>,
         in_copy: bool,
     ) -> Result<Built> {
         let txn = db.begin_write()?;
@@ -110,7 +113,7 @@ impl Site<'_> {
 
     /// What is written takes about as much as what is read: JSON text and the fields that are new
     /// take a little more, the pages of a dense file less.
-    fn make_room(&self, source: &Source<'_>, judge: &Judge, in_copy: bool) -> Result<()> {
+    fn make_room(&self, source: &Source<'_>, judge: &Judge<'_>, in_copy: bool) -> Result<()> {
         let mut bytes = judge.bytes.saturating_add(judge.bytes / 4);
         for table in source.carried_tables() {
             let pages = source.snapshot.measure(&table.name)?;
@@ -169,7 +172,7 @@ fn drop_rewritten(db: &Database) -> Result<()> {
 
 struct Writer<'a, 's> {
     source: &'a Source<'s>,
-    judge: Judge,
+    judge: Judge<'a>,
     txn: &'a WriteTransaction,
     steps: Steps<'a>,
     quarantine: Option<&'a mut Quarantine>,
@@ -251,7 +254,7 @@ impl Writer<'_, '_> {
 
     /// What is written of a row. `None` where nothing is.
     fn bytes(&mut self, table: Table, key: &str, row: &Row<'_>) -> Result<Option<Vec<u8>>> {
-        let bytes = match self.judge.row(table, key, row) {
+        let bytes = match self.judge.row(table, key, row)? {
             Fate::Carry => row.plain.as_ref().ok().map(|plain| plain.to_vec()),
             Fate::Write(record) => Some(record.encode()?),
             Fate::SetAside => {

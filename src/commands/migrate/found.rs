@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::doubts::Parameters;
 use super::super::list::List;
+use super::consult::Consulted;
 use crate::cache::Table;
 use crate::cache::record::{Episode, Record};
 use crate::layout::{Certainty, Codec, Decoded, Layout};
@@ -80,6 +81,8 @@ pub(super) struct Found {
     pub(super) tables: BTreeMap<Table, Counts>,
     pub(super) layouts: BTreeMap<Layout, u64>,
     pub(super) parameters: Parameters,
+    /// `None` where no store was asked.
+    pub(super) consulted: Option<Consulted>,
     pub(super) doubts: List<Doubt>,
     pub(super) bad: List<BadRow>,
 }

@@ -1,6 +1,7 @@
 //! `migrate`: brings a cache of any release of do-memory to the current layout.
 
 mod build;
+mod consult;
 mod found;
 mod judge;
 mod quarantine;
@@ -14,6 +15,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use self::consult::Advice;
 use self::found::Doubt;
 use self::judge::Judge;
 use self::report::{MigrateReport, Outcome};
@@ -21,6 +23,7 @@ use self::rollback::RollbackReport;
 use super::records::Source;
 
 use super::steps::Steps;
+use super::store::StoreArgs;
 use super::{Context, Report, access, names};
 use crate::error::Result;
 use crate::layout::Codec;
@@ -44,6 +47,7 @@ Examples:
   redb-cache migrate --from-bincode               a cache of do-memory 0.1.0 to 0.1.6
   redb-cache migrate --output new.redb            leave the original alone
   redb-cache migrate --skip-bad --quarantine bad.redb
+  redb-cache migrate --consult --from turso.db    ask the durable store about doubtful values
   redb-cache migrate --rollback --yes             put the backup back")]
 pub struct Args {
     /// Expect rows of do-memory 0.1.6 or earlier, and warn if there are none
@@ -73,11 +77,19 @@ pub struct Args {
     #[arg(long, value_name = "PATH", requires = "skip_bad")]
     pub quarantine: Option<PathBuf>,
 
+    /// Let the durable store settle parameters of steps that the cache's bytes leave open
+    #[arg(long)]
+    pub consult: bool,
+
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArgs,
+
     /// Put the backup of the last migration back; the migrated cache is kept beside it as
     /// <name>.migrated-<number>
     #[arg(
         long,
-        conflicts_with_all = ["from_bincode", "output", "no_backup", "skip_bad", "quarantine"]
+        conflicts_with_all = ["from_bincode", "output", "no_backup", "skip_bad", "quarantine", "consult"]
     )]
     pub rollback: bool,
 
@@ -116,28 +128,39 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Done> {
     ];
     names::require_usable(&context.cache, &named)?;
     let began = Instant::now();
-    let mut report = migrate(args, context)?;
+    let check = || context.cancel.check();
+    let store = args.consult.then(|| args.store.open(&check)).transpose()?;
+    let advice = store.as_ref().map(Advice::of).transpose()?;
+    let mut report = migrate(args, context, advice.as_ref())?;
     report.bincode_missing = args.from_bincode && !report.from.codecs.contains_key(&Codec::Bincode);
     report.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     tell_each(context, &report);
     Ok(Done::Migrated(Box::new(report)))
 }
 
-fn migrate(args: &Args, context: &Context<'_>) -> Result<MigrateReport> {
+fn migrate(
+    args: &Args,
+    context: &Context<'_>,
+    advice: Option<&Advice<'_>>,
+) -> Result<MigrateReport> {
     loop {
         // Another run may migrate the cache while this one waits for the lock.
-        if let Some(report) = attempt(args, context)? {
+        if let Some(report) = attempt(args, context, advice)? {
             return Ok(report);
         }
     }
 }
 
-fn attempt(args: &Args, context: &Context<'_>) -> Result<Option<MigrateReport>> {
+fn attempt(
+    args: &Args,
+    context: &Context<'_>,
+    advice: Option<&Advice<'_>>,
+) -> Result<Option<MigrateReport>> {
     let looks_current = access::snapshot(context, |snapshot| {
         Ok(Source::of(snapshot)?.claims_to_be_current())
     })?;
     if args.dry_run || (looks_current && args.output.is_none()) {
-        let mut report = forecast(context)?;
+        let mut report = forecast(context, advice)?;
         let older = report.total.migrated > 0 || !report.bad_rows.is_empty();
         if looks_current && !older {
             report.outcome = Outcome::NothingToDo;
@@ -149,21 +172,21 @@ fn attempt(args: &Args, context: &Context<'_>) -> Result<Option<MigrateReport>> 
         }
     }
     match &args.output {
-        Some(output) => write::to_output(args, context, output).map(Some),
-        None => write::in_place(args, context, looks_current),
+        Some(output) => write::to_output(args, context, advice, output).map(Some),
+        None => write::in_place(args, context, advice, looks_current),
     }
 }
 
 /// Reads everything and writes nothing.
-fn forecast(context: &Context<'_>) -> Result<MigrateReport> {
+fn forecast(context: &Context<'_>, advice: Option<&Advice<'_>>) -> Result<MigrateReport> {
     access::stream(context, |snapshot| {
         let source = Source::of(snapshot)?;
-        let mut judge = Judge::learn(&source, Steps::new(context, "surveying"))?;
+        let mut judge = Judge::learn(&source, advice, Steps::new(context, "surveying"))?;
         let mut steps = Steps::new(context, "reading");
         steps.set_total(source.records());
         for table in source.record_tables() {
             source.rows(table, &mut |key, row| {
-                judge.row(table, key, &row);
+                judge.row(table, key, &row)?;
                 steps.tick()
             })?;
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::doubts::Parameters;
 use super::super::list::List;
 use super::super::records::Source;
+use super::consult::Consulted;
 use super::found::{BadRow, Counts, Doubt, Found};
 use crate::cache::{Table, schema};
 use crate::file::FileFormat;
@@ -73,6 +74,8 @@ pub struct MigrateReport {
     #[serde(flatten)]
     pub(super) total: Counts,
     pub(super) parameters: Parameters,
+    /// Parameters that the durable store settled; `None` where it was not asked.
+    pub(super) consulted: Option<Consulted>,
     pub(super) doubts: List<Doubt>,
     pub(super) bad_rows: List<BadRow>,
     /// Whether rows in bincode were expected and none was there.
@@ -125,6 +128,7 @@ impl MigrateReport {
                 .fold(Counts::default(), |sum, table| sum.plus(table.counts)),
             tables,
             parameters: found.parameters,
+            consulted: found.consulted,
             doubts: found.doubts,
             bad_rows: found.bad,
             bincode_missing: false,

@@ -44,7 +44,14 @@ impl Report for MigrateReport {
                 ]
             }),
         );
-        let view = self.bad_rows(self.parameters.shown(view));
+        let view = self
+            .parameters
+            .shown(view)
+            .each(self.consulted, |view, asked| {
+                view.pair("confirmed by the store", Cell::count(asked.confirmed))
+                    .pair("settled by the store", Cell::count(asked.replaced))
+            });
+        let view = self.bad_rows(view);
         self.next(self.notes(view))
     }
 

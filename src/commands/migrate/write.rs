@@ -8,6 +8,7 @@ use super::super::records::Source;
 use super::super::steps::Parts;
 use super::super::{Context, access, staging};
 use super::build::{Built, Site};
+use super::consult::Advice;
 use super::quarantine::Quarantine;
 use super::report::{MigrateReport, Outcome};
 use super::{Args, text};
@@ -25,6 +26,7 @@ use crate::file::{self, Backup, NewFile};
 pub(super) fn in_place(
     args: &Args,
     context: &Context<'_>,
+    advice: Option<&Advice<'_>>,
     looked_current: bool,
 ) -> Result<Option<MigrateReport>> {
     if args.no_backup {
@@ -46,6 +48,7 @@ pub(super) fn in_place(
         require_space: &|bytes| replacement.require_space(bytes),
         locked: Some(replacement.target()),
         quarantine: quarantine.as_mut(),
+        advice,
     };
     let options = access::thorough(context)?;
     let built = file::read(replacement.target(), &options, |snapshot| {
@@ -71,6 +74,7 @@ pub(super) fn in_place(
 pub(super) fn to_output(
     args: &Args,
     context: &Context<'_>,
+    advice: Option<&Advice<'_>>,
     output: &Path,
 ) -> Result<MigrateReport> {
     let mode = fs::metadata(&context.cache)?.mode();
@@ -82,6 +86,7 @@ pub(super) fn to_output(
         require_space: &|bytes| new.require_space(bytes),
         locked: None,
         quarantine: quarantine.as_mut(),
+        advice,
     };
     // The room that is missing is where the output is, not where the cache is.
     let full = |error: Error| match error.kind() {

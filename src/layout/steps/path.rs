@@ -11,7 +11,14 @@ use crate::layout::{Certainty, Layout, Parameters};
 
 /// Metadata of an episode, followed by the index of the step from 0: the bytes, in base64, of
 /// parameters that could not be read. The step's own are then `null`.
-pub(in crate::layout) const UNREADABLE_KEY: &str = "redb_cache.unreadable_parameters.";
+const UNREADABLE_KEY: &str = "redb_cache.unreadable_parameters.";
+
+/// The key of the metadata with the bytes of the parameters of the step with that index, from 0, in
+/// an episode of which they could not be read.
+#[must_use]
+pub fn unreadable_key(index: usize) -> String {
+    format!("{UNREADABLE_KEY}{index}")
+}
 
 /// The episode of one way.
 pub(in crate::layout) struct Walked {
@@ -63,7 +70,7 @@ impl<W: Wire> Ways<'_, W> {
         for (index, (state, done)) in self.path(arrival).into_iter().enumerate() {
             let (json, mut read) = self.parameters(state, done, siblings);
             if read.certainty == Certainty::Unreadable {
-                let key = format!("{UNREADABLE_KEY}{index}");
+                let key = unreadable_key(index);
                 let bytes = BASE64.encode(&read.bytes);
                 episode.metadata.insert(key, bytes);
             } else if !is_sure {
