@@ -37,7 +37,8 @@ impl Address {
         match address.split_once("://") {
             Some((scheme, rest)) => server(&scheme.to_ascii_lowercase(), rest, insecure),
             None if address.is_empty() => {
-                Err(unusable("the address of the durable store is empty"))
+                Err(unusable("the address of the durable store is empty")
+                    .help("name its address or its file"))
             }
             None => Ok(Self::File(address.into())),
         }

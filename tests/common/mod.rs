@@ -46,6 +46,41 @@ fn copy(fixture: &Path) -> (TempDir, PathBuf) {
     (dir, path)
 }
 
+/// A fixture's durable store, never to be written; `None` where it has none.
+pub fn store_of(name: &str) -> Option<String> {
+    let path = fixture(name).join("turso.db");
+    path.is_file().then(|| path.to_str().unwrap().to_owned())
+}
+
+/// The releases of which the durable store is there, too.
+pub fn stores() -> Vec<(String, String)> {
+    let releases = releases().into_iter();
+    let stores: Vec<_> = releases
+        .filter_map(|name| Some((name.clone(), store_of(&name)?)))
+        .collect();
+    assert!(stores.len() >= 13, "only {stores:?}");
+    stores
+}
+
+/// A copy of a fixture's durable store, changed by these statements.
+pub fn altered_store(name: &str, sql: &str) -> (TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("turso.db");
+    std::fs::write(&path, std::fs::read(store_of(name).unwrap()).unwrap()).unwrap();
+    alter(&path, sql);
+    (dir, path.to_str().unwrap().to_owned())
+}
+
+/// Runs statements on a durable store, as its own library would.
+pub fn alter(path: &Path, sql: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    runtime.block_on(async {
+        let database = libsql::Builder::new_local(path).build().await.unwrap();
+        let connection = database.connect().unwrap();
+        connection.execute_batch(sql).await.unwrap();
+    });
+}
+
 /// What a fixture's cache holds, as `{table: {key: value}}`.
 pub fn truth(name: &str) -> Value {
     let text = std::fs::read(fixture(name).join("truth.json")).unwrap();
@@ -87,6 +122,11 @@ impl Fixture {
         rows
     }
 
+    /// Has `check-truth` compare what came from the durable store, about some tables.
+    pub fn check_durable_truth(&self, export: &[u8], tables: &str) {
+        self.check_truth_with(export, &["--durable", "--tables", tables]);
+    }
+
     /// Has `check-truth`, which knows how each release's JSON looks today, compare an export, one
     /// JSON object a line, with the truth about the tables of records.
     pub fn check_truth(&self, export: &[u8]) {
@@ -100,7 +140,16 @@ impl Fixture {
         self.check_truth_with(export, &["--allow-differ", &differ.to_string()]);
     }
 
-    fn check_truth_with(&self, export: &[u8], args: &[&str]) {
+    /// How many values of `parameters` came out as another value with the same bytes.
+    pub fn twins(&self, export: &[u8]) -> u64 {
+        let said = self.check_truth_with(export, &["--tables", "episodes"]);
+        let twins = said
+            .lines()
+            .find_map(|line| line.strip_prefix("parameters twin: "));
+        twins.map_or(0, |count| count.parse().unwrap())
+    }
+
+    fn check_truth_with(&self, export: &[u8], args: &[&str]) -> String {
         let mut tool = Command::new("python3")
             .arg(self.folder.join("../../tools/check-truth"))
             .arg(self.folder.join("truth.json"))
@@ -118,6 +167,7 @@ impl Fixture {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
@@ -126,7 +176,13 @@ impl Fixture {
 pub fn program(cache: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_redb-cache"));
     command.arg("--cache").arg(cache).args(args);
-    for variable in ["REDB_CACHE_PATH", "REDB_TTL_SECONDS", "REDB_MAX_CACHE_SIZE"] {
+    for variable in [
+        "REDB_CACHE_PATH",
+        "REDB_TTL_SECONDS",
+        "REDB_MAX_CACHE_SIZE",
+        "TURSO_DATABASE_URL",
+        "TURSO_AUTH_TOKEN",
+    ] {
         command.env_remove(variable);
     }
     command
