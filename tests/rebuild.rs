@@ -4,9 +4,12 @@
 mod common;
 
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
 
 use common::{
-    Fixture, altered_store, copy_of, json, names, refusal, run, state, store_of, stores, truth,
+    Fixture, altered_store, copy_of, json, names, program, refusal, run, state, store_of, stores,
+    truth,
 };
 use redb::{ReadableDatabase, TableDefinition};
 use serde_json::{Map, Value};
@@ -458,4 +461,50 @@ fn a_store_that_is_none_is_refused_and_the_cache_left_alone() {
     }
     assert!(state(&cache) == before);
     assert_eq!(names(dir.path()), ["cache.redb", "empty.db"]);
+}
+
+#[test]
+fn killed_at_any_moment_the_path_is_a_whole_cache_and_the_same_run_again_succeeds() {
+    const MOMENTS: u32 = 30;
+    let store = store_of("0.1.31-real-a").unwrap();
+    let args = ["rebuild", "--from", &store, "--yes"];
+    let (dir, cache) = copy_of("0.1.32");
+    let original = std::fs::read(&cache).unwrap();
+    let began = Instant::now();
+    json(&cache, &args, 0);
+    let whole = began.elapsed();
+    let expected = export(&cache);
+    let mut old = 0;
+    for moment in 0..MOMENTS {
+        for name in names(dir.path()) {
+            std::fs::remove_file(dir.path().join(name)).unwrap();
+        }
+        // Each third time there is no cache before.
+        let is_new = moment % 3 == 0;
+        if !is_new {
+            std::fs::write(&cache, &original).unwrap();
+        }
+        let mut child = program(&cache, &args)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let part = f64::from(moment) / f64::from(MOMENTS);
+        std::thread::sleep(whole.mul_f64(part * 1.05));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        match std::fs::read(&cache) {
+            Err(_) => assert!(is_new, "{part}"),
+            Ok(found) if found == original => old += 1,
+            Ok(_) => assert!(export(&cache) == expected, "after {part} of the time"),
+        }
+        json(&cache, &args, 0);
+        assert!(export(&cache) == expected, "after {part} of the time");
+        let visible = |name: &String| !name.starts_with('.');
+        assert!(
+            names(dir.path()).iter().all(visible),
+            "{:?}",
+            names(dir.path())
+        );
+    }
+    assert!(old > 5, "only {old} kills left the old cache");
 }

@@ -29,12 +29,12 @@ const BOOKKEEPING: [&str; 3] = [
 
 /// Writes rows in one transaction.
 pub(super) struct Filler<'a> {
+    context: &'a Context<'a>,
     plan: &'a Plan,
     store: &'a Store<'a>,
     txn: &'a WriteTransaction,
     ledger: Ledger<'a>,
     now_ms: i64,
-    steps: Steps<'a>,
     digests: BTreeMap<Table, Digest>,
     pub(super) progress: Progress,
 }
@@ -57,15 +57,13 @@ impl<'a> Filler<'a> {
         txn: &'a WriteTransaction,
         progress: Progress,
     ) -> Result<Self> {
-        let steps = Steps::new(context, "reading the store");
-        steps.set_total(plan.rows());
         Ok(Self {
+            context,
             plan,
             store,
             txn,
             ledger: Ledger::open(txn)?,
             now_ms: context.now.timestamp_millis(),
-            steps,
             digests: BTreeMap::new(),
             progress,
         })
@@ -117,6 +115,8 @@ impl<'a> Filler<'a> {
     }
 
     fn rows(&mut self, kind: Kind, after: Option<&str>, sink: &mut Sink<'_>) -> Result<()> {
+        let mut steps = Steps::new(self.context, kind.name());
+        steps.set_total(self.plan.survey.count(kind).rows);
         let mut rows = self.store.rows(&self.plan.survey, kind, after);
         while let Some((id, row)) = rows.next()? {
             let counts = self
@@ -134,7 +134,7 @@ impl<'a> Filler<'a> {
                 }
             }
             self.progress.after = Some(id);
-            self.steps.tick()?;
+            steps.tick()?;
         }
         Ok(())
     }

@@ -76,14 +76,6 @@ impl Plan {
         kinds
     }
 
-    /// Rows that will be read at most.
-    pub(super) fn rows(&self) -> u64 {
-        self.kinds()
-            .iter()
-            .map(|kind| self.survey.count(*kind).rows)
-            .sum()
-    }
-
     /// What would be done. Reads a few rows of each table, for the time that they take.
     pub(super) fn forecast(&self, store: &Store<'_>) -> Result<RebuildReport> {
         let mut report = RebuildReport::new(store, self);
