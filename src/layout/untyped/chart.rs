@@ -178,8 +178,8 @@ impl<'a, W: Wire> Chart<'a, W> {
 
     fn is_clear_map(&self, entries: &[(Range<usize>, NodeId)]) -> bool {
         let is_name = |key: &Range<usize>| {
-            let key = self.bytes.get(key.clone()).map(std::str::from_utf8);
-            matches!(key, Some(Ok(key)) if key.len() > 1 && cost::is_identifier(key))
+            let key = self.bytes.get(key.clone());
+            key.is_some_and(|key| key.len() > 1 && cost::is_identifier(key))
         };
         let is_something = |id: NodeId| self.node(id).is_some_and(|it| it.best != Reading::Null);
         entries.iter().all(|(key, _)| is_name(key))

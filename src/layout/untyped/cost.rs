@@ -86,14 +86,14 @@ pub(super) fn text(text: &str) -> (f32, bool) {
     let letters = if text.bytes().all(|byte| byte == 0) {
         4.0 + 3.2 * count(text.len())
     } else {
-        letters(text)
+        letters(text.as_bytes())
     };
     let as_numbers = 2.0 + 11.0 * count(text.len());
     let is_long = text.len() >= 32;
     let is_clear = text.len() >= 4
+        && letters + CERTAIN < as_numbers
         && (is_long || !text.starts_with(char::is_control))
-        && !text.chars().any(is_odd)
-        && letters + CERTAIN < as_numbers;
+        && odd_letters(text) == 0;
     (3.0 + bits(text.len() as u64) + letters, is_clear)
 }
 
@@ -113,44 +113,52 @@ pub(super) fn map(len: usize) -> f32 {
 }
 
 /// Keys are identifiers nearly always.
-pub(super) fn key(key: &str) -> f32 {
+pub(super) fn key(key: &[u8]) -> f32 {
     let odd = if is_identifier(key) { 0.0 } else { 10.0 };
     4.0 + odd + letters(key)
 }
 
 /// Whether a key may be one at first sight.
 pub(super) fn is_likely_key(key: &str) -> bool {
-    let is_blank = |letter: char| matches!(letter, '\n' | '\r' | '\t');
     !key.is_empty()
         && key.len() <= 256
         && !key.starts_with(char::is_control)
-        && !key
-            .chars()
-            .any(|letter| letter.is_control() && !is_blank(letter))
+        && !key.contains('\x1b')
+        && odd_letters(key) == 0
 }
 
 /// What is odd about the text of a field that is known to be text.
 pub(in crate::layout) fn oddity(text: &str) -> f32 {
-    let odd = text.chars().filter(|letter| is_odd(*letter)).count();
-    count(odd) * 12.0
+    count(odd_letters(text)) * 12.0
 }
 
 /// Whether it looks like the name of a field.
-pub(super) fn is_identifier(text: &str) -> bool {
-    let mut letters = text.bytes();
+pub(super) fn is_identifier(text: &[u8]) -> bool {
+    let mut letters = text.iter();
     letters
         .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && letters.all(|letter| letter.is_ascii_alphanumeric() || b"_-.:/".contains(&letter))
+        .is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || b"_-.:/".contains(letter))
 }
 
-fn is_odd(letter: char) -> bool {
-    letter.is_control() && !matches!(letter, '\n' | '\t' | '\r' | '\x1b')
+/// How many control characters there are that no text is laid out with. Byte by byte, which is
+/// much faster than letter by letter; those beyond ASCII begin with a byte that is rare.
+fn odd_letters(text: &str) -> usize {
+    const BEGINS_CONTROL: u8 = 0xc2;
+    let is_odd =
+        |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t' | b'\r' | b'\x1b');
+    let odd = text.bytes().filter(is_odd).count();
+    if text.bytes().any(|byte| byte == BEGINS_CONTROL) {
+        let is_odd = |letter: &char| matches!(letter, '\u{80}'..='\u{9f}');
+        odd + text.chars().filter(is_odd).count()
+    } else {
+        odd
+    }
 }
 
-fn letters(text: &str) -> f32 {
-    let halves = text.bytes().map(|byte| {
-        let halves = HALF_BITS.get(usize::from(byte));
+fn letters(text: &[u8]) -> f32 {
+    let halves = text.iter().map(|byte| {
+        let halves = HALF_BITS.get(usize::from(*byte));
         halves.copied().map_or(0, usize::from)
     });
     count(halves.sum()) / 2.0

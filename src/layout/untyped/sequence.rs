@@ -56,6 +56,8 @@ struct Reached {
     from: usize,
     key: Range<usize>,
     node: NodeId,
+    /// Of a map: the key that begins there, where another entry follows.
+    next: Range<usize>,
 }
 
 /// The best way to each end that `count` elements from `start` on can have.
@@ -66,99 +68,115 @@ pub(super) fn paths<W: Wire>(
     elements: Elements,
     depth: usize,
 ) -> Vec<Path> {
-    let mut ways = vec![Reached {
+    let mut first = Reached {
         at: start,
         cost: 0.0,
         second: f32::INFINITY,
         from: 0,
         key: 0..0,
         node: 0,
-    }];
-    // The ways to the element before, of all that are kept for the way back.
+        next: 0..0,
+    };
+    if !leads_on(chart, &mut first, elements) {
+        return Vec::new();
+    }
+    // All that are kept for the way back; those to the element before come last.
+    let mut ways = vec![first];
     let mut layer = 0..1;
     for left in (0..count).rev() {
-        let next = advance(chart, &ways, layer, elements, left == 0, depth);
-        if next.is_empty() || !chart.spend(WORK_A_WAY * next.len()) {
+        let next = ways.len();
+        let went_on = advance(chart, &mut ways, layer, elements, left == 0, depth);
+        layer = next..ways.len();
+        if !went_on || layer.is_empty() || !chart.spend(WORK_A_WAY * layer.len()) {
             return Vec::new();
         }
-        layer = ways.len()..ways.len() + next.len();
-        ways.extend(next);
     }
     layer.filter_map(|last| trace(&ways, last, count)).collect()
 }
 
+/// Adds the ways that go on from those of `layer`. Says whether the work was enough.
 fn advance<W: Wire>(
     chart: &mut Chart<'_, W>,
-    ways: &[Reached],
+    ways: &mut Vec<Reached>,
     layer: Range<usize>,
     elements: Elements,
     is_last: bool,
     depth: usize,
-) -> Vec<Reached> {
-    let mut next: Vec<Reached> = Vec::new();
+) -> bool {
+    let next = ways.len();
     for from in layer {
+        let Some((key, key_cost)) = ways
+            .get(from)
+            .and_then(|reached| begin(chart, reached, elements))
+        else {
+            continue;
+        };
         let Some(reached) = ways.get(from) else {
             continue;
         };
-        let Some((at, key, key_cost)) = begin(chart, reached, elements) else {
-            continue;
-        };
-        for id in chart.nodes_at(at, depth + 1) {
+        let (cost, second) = (reached.cost + key_cost, reached.second + key_cost);
+        for id in chart.nodes_at(reached.at.max(key.end), depth + 1) {
             if !chart.spend(1) {
-                return Vec::new();
+                return false;
             }
             let Some(node) = chart.node(id).filter(|node| fits(node, elements)) else {
                 continue;
             };
-            let cost = reached.cost + key_cost + node.cost;
-            let way = Reached {
+            let cost = cost + node.cost;
+            let mut way = Reached {
                 at: node.end,
                 cost,
-                second: (reached.second + key_cost + node.cost).min(cost + node.margin),
+                second: (second + node.cost).min(cost + node.margin),
                 from,
                 key: key.clone(),
                 node: id,
+                next: 0..0,
             };
-            if is_last || leads_on(chart, &way, elements) {
-                join(&mut next, way);
+            if is_last || leads_on(chart, &mut way, elements) {
+                join(ways, next, way);
             }
         }
     }
-    keep_best(&mut next, chart.bytes.len());
-    next
+    keep_best(ways, next, chart.bytes.len());
+    true
 }
 
 /// Whether another element may follow: of a map most wrong ways show at the next key.
-fn leads_on<W: Wire>(chart: &Chart<'_, W>, way: &Reached, elements: Elements) -> bool {
-    elements != Elements::Entries || key_at(chart, way).is_some()
+fn leads_on<W: Wire>(chart: &Chart<'_, W>, way: &mut Reached, elements: Elements) -> bool {
+    if elements != Elements::Entries {
+        return true;
+    }
+    let key = key_at(chart, way);
+    way.next = key.clone().unwrap_or_default();
+    key.is_some()
 }
 
 /// The key that begins where the way has got to.
-fn key_at<'a, W: Wire>(chart: &Chart<'a, W>, reached: &Reached) -> Option<(&'a str, Range<usize>)> {
+fn key_at<W: Wire>(chart: &Chart<'_, W>, reached: &Reached) -> Option<Range<usize>> {
     let (key, span) = text_at::<W>(chart.bytes, reached.at)?;
     let before = chart.bytes.get(reached.key.clone())?;
     let is_first = reached.key.end == 0;
     let ascends = is_first || before < key.as_bytes();
     let likely = chart.effort != Effort::Usual || cost::is_likely_key(key);
-    (ascends && likely).then_some((key, span))
+    (ascends && likely).then_some(span)
 }
 
-/// Where the next element's value begins; in a map its key comes before.
+/// Where the key of the next element is and its cost; where there are no keys the element may begin
+/// at once.
 fn begin<W: Wire>(
     chart: &mut Chart<'_, W>,
     reached: &Reached,
     elements: Elements,
-) -> Option<(usize, Range<usize>, f32)> {
+) -> Option<(Range<usize>, f32)> {
     if elements != Elements::Entries {
         let likely = elements == Elements::Any || is_likely_count::<W>(chart.bytes, reached.at);
-        return likely.then_some((reached.at, 0..0, 0.0));
+        return likely.then_some((0..0, 0.0));
     }
-    let (key, span) = key_at(chart, reached)?;
+    let key = chart.bytes.get(reached.next.clone())?;
     if !chart.spend(1 + key.len() / 16) {
         return None;
     }
-    let cost = cost::key(key);
-    Some((span.end, span, cost))
+    Some((reached.next.clone(), cost::key(key)))
 }
 
 /// Whether a list or map in a list is of a usual size. A greater number looks like a letter, and
@@ -178,9 +196,10 @@ fn fits(node: &Node, elements: Elements) -> bool {
 }
 
 /// Two ways to the same byte become one that knows what the other cost.
-fn join(next: &mut Vec<Reached>, way: Reached) {
-    match next.iter_mut().find(|known| known.at == way.at) {
-        None => next.push(way),
+fn join(ways: &mut Vec<Reached>, next: usize, way: Reached) {
+    let mut others = ways.iter_mut().skip(next);
+    match others.find(|known| known.at == way.at) {
+        None => ways.push(way),
         Some(known) if way.cost < known.cost => {
             let second = known.cost.min(way.second);
             *known = Reached { second, ..way };
@@ -190,14 +209,16 @@ fn join(next: &mut Vec<Reached>, way: Reached) {
 }
 
 /// Whatever reaches the end of the bytes is kept.
-fn keep_best(next: &mut Vec<Reached>, end: usize) {
-    if next.len() > BEAM {
-        let adjusted = |way: &Reached| match way.at {
-            at if at == end => f32::NEG_INFINITY,
-            at => way.cost - COST_A_BYTE * cost::count(at),
-        };
-        next.sort_by(|a, b| adjusted(a).total_cmp(&adjusted(b)));
-        next.truncate(BEAM);
+fn keep_best(ways: &mut Vec<Reached>, next: usize, end: usize) {
+    let adjusted = |way: &Reached| match way.at {
+        at if at == end => f32::NEG_INFINITY,
+        at => way.cost - COST_A_BYTE * cost::count(at),
+    };
+    if ways.len() > next + BEAM {
+        if let Some(next) = ways.get_mut(next..) {
+            next.sort_by(|a, b| adjusted(a).total_cmp(&adjusted(b)));
+        }
+        ways.truncate(next + BEAM);
     }
 }
 
