@@ -41,11 +41,12 @@ impl<T> List<T> {
         self.len() == 0
     }
 
-    /// Adds one that takes so many bytes; where the list is full, it is only counted.
-    pub fn add(&mut self, bytes: usize, item: impl FnOnce() -> T) {
+    /// Adds what `item` makes, with the bytes of its text; where the list is full, it is only counted.
+    pub fn add(&mut self, item: impl FnOnce() -> (usize, T)) {
         if self.listed.len() < LISTED && self.bytes < LISTED_BYTES {
+            let (bytes, item) = item();
             self.bytes = self.bytes.saturating_add(bytes);
-            self.listed.push(item());
+            self.listed.push(item);
         } else {
             self.not_listed = self.not_listed.saturating_add(1);
         }
@@ -60,13 +61,13 @@ mod tests {
     fn a_list_stops_growing_and_goes_on_counting() {
         let mut list = List::default();
         for n in 0..LISTED + 5 {
-            list.add(1, || n);
+            list.add(|| (1, n));
         }
         assert_eq!((list.listed.len(), list.not_listed), (LISTED, 5));
         assert_eq!(list.len(), LISTED as u64 + 5);
         let mut list = List::default();
         for n in 0..10 {
-            list.add(LISTED_BYTES / 2, || n);
+            list.add(|| (LISTED_BYTES / 2, n));
         }
         assert_eq!((list.listed.len(), list.not_listed), (2, 8));
     }

@@ -67,19 +67,19 @@ impl TableDiff {
 
     pub(super) fn add(&mut self, found: Found<'_>) {
         self.compared += 1;
-        let key = || found.key.to_owned();
-        let bytes = found.key.len();
-        let changed = |fields| Changed { key: key(), fields };
+        let key = || (found.key.len(), found.key.to_owned());
+        let changed = |fields| {
+            let (bytes, key) = key();
+            (bytes, Changed { key, fields })
+        };
         match found.verdict {
             Verdict::Equal => self.equal += 1,
-            Verdict::MissingInCache => self.missing_in_cache.add(bytes, key),
-            Verdict::MissingInStore => self.missing_in_store.add(bytes, key),
-            Verdict::Older { fields } => {
-                self.older_in_cache.add(bytes, || changed(fields));
-            }
-            Verdict::Different { fields } => self.different.add(bytes, || changed(fields)),
-            Verdict::Undecodable { .. } => self.undecodable.add(bytes, key),
-            Verdict::Unreadable(row) => self.unreadable.add(bytes, || row),
+            Verdict::MissingInCache => self.missing_in_cache.add(key),
+            Verdict::MissingInStore => self.missing_in_store.add(key),
+            Verdict::Older { fields } => self.older_in_cache.add(|| changed(fields)),
+            Verdict::Different { fields } => self.different.add(|| changed(fields)),
+            Verdict::Undecodable { .. } => self.undecodable.add(key),
+            Verdict::Unreadable(row) => self.unreadable.add(|| (row.why.len(), row)),
         }
     }
 

@@ -107,12 +107,14 @@ impl Found {
         }
         *self.layouts.entry(decoded.layout).or_default() += 1;
         if !decoded.also.is_empty() {
-            self.doubts.add(key.len(), || Doubt::Layout {
+            let also = decoded.also.iter().map(|(layout, _)| *layout);
+            let doubt = || Doubt::Layout {
                 table,
                 key: key.to_owned(),
                 taken: decoded.layout,
-                also: decoded.also.iter().map(|(layout, _)| *layout).collect(),
-            });
+                also: also.collect(),
+            };
+            self.doubts.add(|| (key.len(), doubt()));
         }
         if let Record::Episode(episode) = &decoded.record {
             self.read_parameters(key, episode, decoded);
@@ -126,27 +128,31 @@ impl Found {
             if parameters.certainty == Certainty::Exact {
                 continue;
             }
-            let value = cut(&taken.parameters_json);
-            self.doubts
-                .add(key.len() + value.len(), || Doubt::Parameters {
+            self.doubts.add(|| {
+                let value = cut(&taken.parameters_json);
+                let bytes = key.len() + value.len();
+                let doubt = Doubt::Parameters {
                     table: Table::Episodes,
                     key: key.to_owned(),
                     step,
                     certainty: parameters.certainty,
-                    value: value.clone(),
-                });
+                    value,
+                };
+                (bytes, doubt)
+            });
         }
     }
 
     /// Counts a row that cannot be read.
     pub(super) fn bad(&mut self, table: Table, key: &str, bytes: usize, why: &str) {
         self.tables.entry(table).or_default().set_aside += 1;
-        self.bad.add(key.len() + why.len(), || BadRow {
+        let row = || BadRow {
             table,
             key: key.to_owned(),
             bytes: bytes as u64,
             why: why.to_owned(),
-        });
+        };
+        self.bad.add(|| (key.len() + why.len(), row()));
     }
 }
 

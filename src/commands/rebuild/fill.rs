@@ -130,7 +130,7 @@ impl<'a> Filler<'a> {
                 Err(row) => {
                     counts.unreadable += 1;
                     let bytes = row.id.len() + row.why.len();
-                    self.progress.unreadable.add(bytes, || row);
+                    self.progress.unreadable.add(|| (bytes, row));
                 }
             }
             self.progress.after = Some(id);

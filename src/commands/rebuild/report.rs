@@ -137,7 +137,7 @@ impl RebuildReport {
     }
 
     pub(super) fn add_unreadable(&mut self, row: Unreadable) {
-        self.unreadable.add(row.id.len() + row.why.len(), || row);
+        self.unreadable.add(|| (row.id.len() + row.why.len(), row));
     }
 
     /// No page has them, and nobody could name them.
