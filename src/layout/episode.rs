@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::cache::record::{
     CheckpointMeta, Episode, ExecutionStep, Misfit, PatternApplication, Reflection, RewardScore,
-    SalientFeatures, TaskContext, TaskOutcome, TaskType,
+    SalientFeatures, TaskContext, TaskOutcome, TaskType, time,
 };
 
 /// [`Episode`] with the reward `R` and the checkpoints of do-memory 0.1.22 to 0.1.33.
@@ -18,7 +18,9 @@ pub(super) struct OldEpisode<R> {
     task_type: TaskType,
     task_description: String,
     context: TaskContext,
+    #[serde(with = "time")]
     start_time: DateTime<Utc>,
+    #[serde(with = "time::option")]
     end_time: Option<DateTime<Utc>>,
     steps: Vec<ExecutionStep>,
     outcome: Option<TaskOutcome>,
@@ -37,6 +39,7 @@ pub(super) struct OldEpisode<R> {
 #[derive(Clone, Deserialize)]
 pub(super) struct OldCheckpoint {
     checkpoint_id: Uuid,
+    #[serde(with = "time")]
     created_at: DateTime<Utc>,
     reason: String,
     step_number: u64,

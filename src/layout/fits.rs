@@ -119,15 +119,13 @@ fn untyped<W: Wire>(
         Ok(ways) => ways,
         Err(misfit) => return search.failed(*newest, misfit),
     };
-    for (layout, cost) in ways.layouts() {
-        if let Some(walked) = ways.episode(layout, siblings) {
-            search.fits.push(Fit {
-                layouts: layout..=layout,
-                record: walked.episode.into(),
-                parameters: walked.parameters,
-                cost,
-            });
-        }
+    for walked in ways.episodes(siblings) {
+        search.fits.push(Fit {
+            layouts: walked.layout..=walked.layout,
+            record: walked.episode.into(),
+            parameters: walked.parameters,
+            cost: walked.cost,
+        });
     }
 }
 

@@ -1,7 +1,12 @@
 //! do-memory 0.1.0 to 0.1.6: L2 in bincode 1.3, numbers in eight bytes.
 
+use std::io;
+use std::marker::PhantomData;
+
 use bincode::Options;
-use serde::de::DeserializeOwned;
+use bincode::de::read::BincodeRead;
+use serde::Deserialize;
+use serde::de::Visitor;
 
 use super::ending;
 use super::l2::FirstEnding;
@@ -37,13 +42,13 @@ impl Wire for Bincode {
         bincode::serialize(value).ok()
     }
 
-    fn prefix<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Misfit> {
+    fn prefix<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), Misfit> {
         let mut rest = bytes;
         // The limit bounds what a length may allocate.
         let value = bincode::DefaultOptions::new()
             .with_fixint_encoding()
             .with_limit(bytes.len() as u64)
-            .deserialize_from(&mut rest);
+            .deserialize_from_custom_seed(PhantomData::<T>, Rest(&mut rest));
         let used = bytes.len().saturating_sub(rest.len());
         match value {
             Ok(value) => Ok((value, used)),
@@ -58,6 +63,55 @@ impl Wire for Bincode {
 
     fn negative(number: u64) -> Option<i64> {
         Some(number.cast_signed()).filter(|number| *number < 0)
+    }
+}
+
+/// What is left of a row. bincode's own readers either copy each text before it is known to be one,
+/// or do not tell how far they got.
+struct Rest<'r, 'a>(&'r mut &'a [u8]);
+
+impl<'a> Rest<'_, 'a> {
+    fn take(&mut self, length: usize) -> bincode::Result<&'a [u8]> {
+        let Some((taken, rest)) = self.0.split_at_checked(length) else {
+            *self.0 = &[];
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        };
+        *self.0 = rest;
+        Ok(taken)
+    }
+}
+
+impl io::Read for Rest<'_, '_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out)
+    }
+
+    fn read_exact(&mut self, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact(out)
+    }
+}
+
+impl<'a> BincodeRead<'a> for Rest<'_, 'a> {
+    fn forward_read_str<V: Visitor<'a>>(
+        &mut self,
+        length: usize,
+        visitor: V,
+    ) -> bincode::Result<V::Value> {
+        let text = std::str::from_utf8(self.take(length)?)
+            .map_err(bincode::ErrorKind::InvalidUtf8Encoding)?;
+        visitor.visit_borrowed_str(text)
+    }
+
+    fn get_byte_buffer(&mut self, length: usize) -> bincode::Result<Vec<u8>> {
+        self.take(length).map(<[u8]>::to_vec)
+    }
+
+    fn forward_read_bytes<V: Visitor<'a>>(
+        &mut self,
+        length: usize,
+        visitor: V,
+    ) -> bincode::Result<V::Value> {
+        visitor.visit_borrowed_bytes(self.take(length)?)
     }
 }
 

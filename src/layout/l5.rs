@@ -13,7 +13,7 @@ use super::wire::Postcard;
 use super::{Era, Layout};
 use crate::cache::Table;
 use crate::cache::record::{
-    EpisodeRelationship, RelationshipMetadata, RelationshipType, RowReader, whole,
+    EpisodeRelationship, RelationshipMetadata, RelationshipType, RowReader, time, whole,
 };
 
 pub(super) const ERA: Era = Era {
@@ -54,6 +54,7 @@ struct Weightless {
     created_by: Option<String>,
     priority: Option<u8>,
     custom_fields: BTreeMap<String, String>,
+    #[serde(with = "time")]
     created_at: DateTime<Utc>,
 }
 

@@ -11,9 +11,9 @@ use crate::cache::record::{Misfit, OutcomeStats, Pattern, PatternEffectiveness, 
 /// A pattern that begins with the name of its variant and says nothing of its effect. It becomes
 /// one that has not been used since now.
 pub(super) fn without_effectiveness<W: Wire>(bytes: &[u8]) -> Result<Pattern, Misfit> {
-    let (name, used) = W::prefix::<String>(bytes)?;
+    let (name, used) = W::prefix::<&str>(bytes)?;
     let fields = bytes.get(used..).unwrap_or_default();
-    let pattern = match name.as_str() {
+    let pattern = match name {
         "tool_sequence" => fields_of::<W, ToolSequence>(fields),
         "decision_point" => fields_of::<W, DecisionPoint>(fields),
         "error_recovery" => fields_of::<W, ErrorRecovery>(fields),

@@ -19,7 +19,7 @@ use super::Layout;
 use super::ending::{Ending, ReadEnding};
 use super::untyped::{Chart, Effort, Work};
 use super::wire::Wire;
-use crate::cache::record::{ExecutionResult, Misfit, TaskContext, TaskType};
+use crate::cache::record::{Misfit, TaskContext, TaskType, time};
 use cost::{Cost, head_cost, tail_cost};
 use spans::{How, Span, TRIES};
 
@@ -33,55 +33,69 @@ struct Beginning {
     task_type: TaskType,
     task_description: String,
     context: TaskContext,
+    #[serde(with = "time")]
     start_time: DateTime<Utc>,
+    #[serde(with = "time::option")]
     end_time: Option<DateTime<Utc>>,
     steps: u64,
 }
 
-/// What comes before the parameters of a step.
+/// What comes before the parameters of a step. Text stays where it is until the way is taken: most
+/// of what is tried leads nowhere.
 #[derive(Clone, Deserialize)]
-struct Head {
+struct Head<'a> {
     step_number: u64,
+    #[serde(with = "time")]
     timestamp: DateTime<Utc>,
-    tool: String,
-    action: String,
+    tool: &'a str,
+    action: &'a str,
 }
 
 /// What comes after them.
 #[derive(Clone, Deserialize)]
-struct Tail {
-    result: Option<ExecutionResult>,
+struct Tail<'a> {
+    #[serde(borrow)]
+    result: Option<Outcome<'a>>,
     latency_ms: u64,
     tokens_used: Option<u64>,
-    metadata: BTreeMap<String, String>,
+    #[serde(borrow)]
+    metadata: BTreeMap<&'a str, &'a str>,
+}
+
+/// An [`ExecutionResult`](crate::cache::record::ExecutionResult) whose text stays where it is.
+#[derive(Clone, Deserialize)]
+enum Outcome<'a> {
+    Success { output: &'a str },
+    Error { message: &'a str },
+    Timeout,
 }
 
 /// The best way to the parameters of some step.
-struct State {
+struct State<'a> {
     /// Where they begin.
     at: usize,
-    head: Head,
+    head: Head<'a>,
     cost: Cost,
     /// The step before; none before the first one.
-    from: Option<Done>,
+    from: Option<Done<'a>>,
 }
 
 /// A step that is behind.
 #[derive(Clone)]
-struct Done {
+struct Done<'a> {
     /// Which state of its layer.
     state: usize,
     parameters: Span,
-    tail: Tail,
+    tail: Tail<'a>,
 }
 
 /// A way that reaches an ending of some layout.
-struct Arrival {
+struct Arrival<'a> {
     layout: Layout,
     ending: Ending,
     cost: Cost,
     /// The last step; none where there are no steps.
-    last: Option<Done>,
+    last: Option<Done<'a>>,
 }
 
 /// Every way to read one episode.
@@ -93,8 +107,8 @@ pub(super) struct Ways<'a, W> {
     /// For all charts but the first, and for the search of what they are to read.
     work: Work,
     beginning: Beginning,
-    layers: Vec<Vec<State>>,
-    arrivals: Vec<Arrival>,
+    layers: Vec<Vec<State<'a>>>,
+    arrivals: Vec<Arrival<'a>>,
     /// How far anything could be read.
     furthest: usize,
 }
@@ -133,7 +147,7 @@ impl<'a, W: Wire> Ways<'a, W> {
         }
         let rest = self.bytes.get(start..).unwrap_or_default();
         let (head, used) =
-            W::prefix::<Head>(rest).map_err(|misfit| misfit.moved(start, self.bytes))?;
+            W::prefix::<Head<'a>>(rest).map_err(|misfit| misfit.moved(start, self.bytes))?;
         self.layers.push(vec![State {
             at: start + used,
             cost: Cost::NONE.plus(head_cost(&head, 1)),
@@ -182,7 +196,7 @@ impl<'a, W: Wire> Ways<'a, W> {
     }
 
     /// Goes on from every state of the last layer.
-    fn advance(&mut self, how: How, number: u64, is_last: bool, next: &mut Vec<State>) {
+    fn advance(&mut self, how: How, number: u64, is_last: bool, next: &mut Vec<State<'a>>) {
         let states: Vec<_> = match self.layers.last() {
             Some(layer) => layer.iter().map(|state| (state.at, state.cost)).collect(),
             None => return,
@@ -208,19 +222,19 @@ impl<'a, W: Wire> Ways<'a, W> {
         }
     }
 
-    fn tail(&self, at: usize) -> Option<(Tail, usize)> {
+    fn tail(&self, at: usize) -> Option<(Tail<'a>, usize)> {
         let rest = self.bytes.get(at..)?;
         // The tag of the result, which spares most attempts.
         if !matches!(rest.first(), Some(0 | 1)) {
             return None;
         }
-        let (tail, used) = W::prefix::<Tail>(rest).ok()?;
+        let (tail, used) = W::prefix::<Tail<'a>>(rest).ok()?;
         Some((tail, at + used))
     }
 
-    fn enter(&self, done: Done, at: usize, cost: Cost, number: u64, next: &mut Vec<State>) {
+    fn enter(&self, done: Done<'a>, at: usize, cost: Cost, number: u64, next: &mut Vec<State<'a>>) {
         let rest = self.bytes.get(at..).unwrap_or_default();
-        let Ok((head, used)) = W::prefix::<Head>(rest) else {
+        let Ok((head, used)) = W::prefix::<Head<'a>>(rest) else {
             return;
         };
         let state = State {
@@ -241,7 +255,7 @@ impl<'a, W: Wire> Ways<'a, W> {
         }
     }
 
-    fn arrive(&mut self, done: &Done, at: usize, cost: Cost) {
+    fn arrive(&mut self, done: &Done<'a>, at: usize, cost: Cost) {
         let rest = self.bytes.get(at..).unwrap_or_default();
         for (layout, ending) in self.endings {
             let Ok(ending) = ending(rest) else {
@@ -267,7 +281,7 @@ impl<'a, W: Wire> Ways<'a, W> {
     }
 }
 
-fn keep_best(states: &mut Vec<State>) {
+fn keep_best(states: &mut Vec<State<'_>>) {
     states.sort_by(|a, b| a.cost.best.total_cmp(&b.cost.best));
     states.truncate(BEAM);
 }

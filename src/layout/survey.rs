@@ -174,7 +174,7 @@ impl Survey {
             return None;
         }
         let ways = Ways::<W>::find(bytes, &endings).ok()?;
-        let layouts: Vec<_> = ways.layouts().map(|(layout, _)| layout).collect();
+        let layouts: Vec<_> = ways.layouts().collect();
         if let Some(layout) = layouts.first() {
             for lesson in ways.lessons(*layout) {
                 lesson.teach(&mut self.siblings);

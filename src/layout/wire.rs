@@ -1,6 +1,6 @@
 //! The two codecs, as far as bytes without types need them.
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use crate::cache::record::{Misfit, prefix};
 
@@ -13,7 +13,7 @@ pub(super) trait Wire {
     ///
     /// # Errors
     /// Where the bytes stop being a `T`.
-    fn prefix<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Misfit>;
+    fn prefix<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), Misfit>;
 
     /// The number or length that `bytes` begins with, and how many of them it takes.
     fn uint(bytes: &[u8]) -> Option<(u64, usize)>;
@@ -29,7 +29,7 @@ pub(super) trait Wire {
 ///
 /// # Errors
 /// Where the bytes stop being a `T`, or the `T` ends before them.
-pub(super) fn whole<W: Wire, T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Misfit> {
+pub(super) fn whole<'a, W: Wire, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Misfit> {
     let (value, used) = W::prefix(bytes)?;
     if used == bytes.len() {
         Ok(value)
@@ -44,7 +44,7 @@ pub(super) struct Postcard;
 impl Wire for Postcard {
     const BOOL_IS_APART: bool = false;
 
-    fn prefix<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Misfit> {
+    fn prefix<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), Misfit> {
         prefix(bytes)
     }
 

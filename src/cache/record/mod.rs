@@ -15,7 +15,7 @@ mod recommendation;
 mod relationship;
 mod summary;
 mod task;
-mod time;
+pub(crate) mod time;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

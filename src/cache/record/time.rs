@@ -10,7 +10,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// For the fields that hold a time: `#[serde(with = "super::time")]`.
-pub(super) fn serialize<S: Serializer>(
+pub(crate) fn serialize<S: Serializer>(
     time: &DateTime<Utc>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -21,7 +21,7 @@ pub(super) fn serialize<S: Serializer>(
 }
 
 /// Reads what [`serialize`] or chrono wrote.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<DateTime<Utc>, D::Error> {
     struct Reader;
@@ -40,21 +40,21 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
 }
 
 /// For the fields that may hold a time: `#[serde(with = "super::time::option")]`.
-pub(super) mod option {
+pub(crate) mod option {
     use super::{DateTime, Deserialize, Deserializer, Serialize, Serializer, Utc};
 
     #[derive(Serialize, Deserialize)]
     #[serde(transparent)]
     struct Time(#[serde(with = "super")] DateTime<Utc>);
 
-    pub(in super::super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         time: &Option<DateTime<Utc>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         time.map(Time).serialize(serializer)
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<DateTime<Utc>>, D::Error> {
         Ok(Option::<Time>::deserialize(deserializer)?.map(|Time(time)| time))

@@ -1,7 +1,6 @@
 //! What speaks against a way through a row.
 
-use super::{Head, Tail};
-use crate::cache::record::ExecutionResult;
+use super::{Head, Outcome, Tail};
 use crate::layout::untyped::{bits, oddity};
 
 /// What a way through the row costs, and what the next best one does.
@@ -37,18 +36,18 @@ impl Cost {
 }
 
 /// What speaks against the head of the step of that number.
-pub(super) fn head_cost(head: &Head, number: u64) -> f32 {
+pub(super) fn head_cost(head: &Head<'_>, number: u64) -> f32 {
     let number = if head.step_number == number { 0.0 } else { 6.0 };
-    number + oddity(&head.tool) + oddity(&head.action)
+    number + oddity(head.tool) + oddity(head.action)
 }
 
 /// What speaks against the tail of a step.
-pub(super) fn tail_cost(tail: &Tail) -> f32 {
+pub(super) fn tail_cost(tail: &Tail<'_>) -> f32 {
     let result = match &tail.result {
         None => 2.0,
-        Some(ExecutionResult::Success { output }) => 1.0 + oddity(output),
-        Some(ExecutionResult::Error { message }) => 1.5 + oddity(message),
-        Some(ExecutionResult::Timeout) => 3.0,
+        Some(Outcome::Success { output }) => 1.0 + oddity(output),
+        Some(Outcome::Error { message }) => 1.5 + oddity(message),
+        Some(Outcome::Timeout) => 3.0,
     };
     let tokens = tail
         .tokens_used

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::{Arrival, Done, State, Ways};
-use crate::cache::record::{Episode, ExecutionStep};
+use super::{Arrival, Done, Outcome, State, Ways};
+use crate::cache::record::{Episode, ExecutionResult, ExecutionStep};
 use crate::layout::untyped::{CERTAIN, Lesson, Siblings};
 use crate::layout::wire::Wire;
 use crate::layout::{Certainty, Layout, Parameters};
@@ -22,6 +22,9 @@ pub fn unreadable_key(index: usize) -> String {
 
 /// The episode of one way.
 pub(in crate::layout) struct Walked {
+    pub layout: Layout,
+    /// What speaks against it.
+    pub cost: f32,
     pub episode: Episode,
     pub parameters: Vec<Parameters>,
 }
@@ -32,16 +35,27 @@ impl<W: Wire> Ways<'_, W> {
         self.beginning.steps > 0
     }
 
-    /// The layouts that fit, each with what speaks against it.
-    pub fn layouts(&self) -> impl Iterator<Item = (Layout, f32)> {
-        self.arrivals.iter().map(|it| (it.layout, it.cost.best))
+    /// The layouts that fit.
+    pub fn layouts(&self) -> impl Iterator<Item = Layout> {
+        self.arrivals.iter().map(|it| it.layout)
     }
 
-    /// The episode as a layout of [`layouts`](Self::layouts) reads it.
-    pub fn episode(&self, layout: Layout, siblings: &Siblings) -> Option<Walked> {
-        let arrival = self.arrival(layout)?;
+    /// The episode as each of the layouts reads it that fit.
+    pub fn episodes(mut self, siblings: &Siblings) -> Vec<Walked> {
+        let arrivals = std::mem::take(&mut self.arrivals).into_iter();
+        arrivals
+            .map(|arrival| self.episode(arrival, siblings))
+            .collect()
+    }
+
+    fn episode(&self, arrival: Arrival<'_>, siblings: &Siblings) -> Walked {
+        let Arrival {
+            layout,
+            ending,
+            cost,
+            last,
+        } = arrival;
         let beginning = self.beginning.clone();
-        let ending = &arrival.ending;
         let mut episode = Episode {
             episode_id: beginning.episode_id,
             task_type: beginning.task_type,
@@ -50,24 +64,26 @@ impl<W: Wire> Ways<'_, W> {
             start_time: beginning.start_time,
             end_time: beginning.end_time,
             steps: Vec::new(),
-            outcome: ending.closing.outcome.clone(),
-            reward: ending.closing.reward.clone().map(Into::into),
-            reflection: ending.closing.reflection.clone(),
-            patterns: ending.closing.patterns.clone(),
-            heuristics: ending.closing.heuristics.clone(),
-            applied_patterns: ending.applied_patterns.clone(),
-            salient_features: ending.salient_features.clone(),
-            metadata: ending.metadata.clone(),
-            tags: ending.tags.clone(),
+            outcome: ending.closing.outcome,
+            reward: ending.closing.reward.map(Into::into),
+            reflection: ending.closing.reflection,
+            patterns: ending.closing.patterns,
+            heuristics: ending.closing.heuristics,
+            applied_patterns: ending.applied_patterns,
+            salient_features: ending.salient_features,
+            metadata: ending.metadata,
+            tags: ending.tags,
             checkpoints: ending
                 .checkpoints
-                .iter()
-                .map(|it| it.clone().of(beginning.episode_id))
+                .into_iter()
+                .map(|it| it.of(beginning.episode_id))
                 .collect(),
         };
-        let is_sure = arrival.cost.second - arrival.cost.best >= CERTAIN;
-        let mut parameters = Vec::new();
-        for (index, (state, done)) in self.path(arrival).into_iter().enumerate() {
+        let is_sure = cost.second - cost.best >= CERTAIN;
+        let path = self.path(last.as_ref());
+        let mut parameters = Vec::with_capacity(path.len());
+        episode.steps.reserve_exact(path.len());
+        for (index, (state, done)) in path.into_iter().enumerate() {
             let (json, mut read) = self.parameters(state, done, siblings);
             if read.certainty == Certainty::Unreadable {
                 let key = unreadable_key(index);
@@ -79,34 +95,32 @@ impl<W: Wire> Ways<'_, W> {
             episode.steps.push(step(state, done, json));
             parameters.push(read);
         }
-        Some(Walked {
+        Walked {
+            layout,
+            cost: cost.best,
             episode,
             parameters,
-        })
+        }
     }
 
     /// What the steps teach about those of other rows.
     pub fn lessons(&self, layout: Layout) -> Vec<Lesson<'_>> {
-        let Some(arrival) = self.arrival(layout) else {
+        let Some(arrival) = self.arrivals.iter().find(|it| it.layout == layout) else {
             return Vec::new();
         };
-        let path = self.path(arrival).into_iter();
+        let path = self.path(arrival.last.as_ref()).into_iter();
         path.filter_map(|(state, done)| {
             let (chart, value) = done.parameters.value?;
-            Some(self.charts.get(chart)?.lessons(&value, &state.head.tool))
+            Some(self.charts.get(chart)?.lessons(&value, state.head.tool))
         })
         .flatten()
         .collect()
     }
 
-    fn arrival(&self, layout: Layout) -> Option<&Arrival> {
-        self.arrivals.iter().find(|it| it.layout == layout)
-    }
-
     /// Each step with what came of it, in order.
-    fn path<'p>(&'p self, arrival: &'p Arrival) -> Vec<(&'p State, &'p Done)> {
-        let mut path = Vec::new();
-        let mut done = arrival.last.as_ref();
+    fn path<'p>(&'p self, last: Option<&'p Done<'p>>) -> Vec<(&'p State<'p>, &'p Done<'p>)> {
+        let mut path = Vec::with_capacity(self.layers.len());
+        let mut done = last;
         for layer in self.layers.iter().rev() {
             let Some((state, behind)) = done.and_then(|done| Some((layer.get(done.state)?, done)))
             else {
@@ -119,11 +133,16 @@ impl<W: Wire> Ways<'_, W> {
         path
     }
 
-    fn parameters(&self, state: &State, done: &Done, siblings: &Siblings) -> (String, Parameters) {
+    fn parameters(
+        &self,
+        state: &State<'_>,
+        done: &Done<'_>,
+        siblings: &Siblings,
+    ) -> (String, Parameters) {
         let span = done.parameters;
         let settled = span.value.and_then(|(chart, value)| {
             let chart = self.charts.get(chart)?;
-            Some(chart.settle(&value, &state.head.tool, siblings))
+            Some(chart.settle(&value, state.head.tool, siblings))
         });
         let bytes = self.bytes.get(span.start..span.end).unwrap_or_default();
         match settled {
@@ -136,7 +155,7 @@ impl<W: Wire> Ways<'_, W> {
                     certainty: settled.certainty,
                     bytes,
                 };
-                (settled.json.to_string(), read)
+                (settled.json, read)
             }
             None => {
                 let read = Parameters {
@@ -149,18 +168,34 @@ impl<W: Wire> Ways<'_, W> {
     }
 }
 
-fn step(state: &State, done: &Done, parameters_json: String) -> ExecutionStep {
-    let head = state.head.clone();
-    let tail = done.tail.clone();
+fn step(state: &State<'_>, done: &Done<'_>, parameters_json: String) -> ExecutionStep {
+    let (head, tail) = (&state.head, &done.tail);
+    let metadata = tail.metadata.iter();
     ExecutionStep {
         step_number: head.step_number,
         timestamp: head.timestamp,
-        tool: head.tool,
-        action: head.action,
+        tool: head.tool.to_owned(),
+        action: head.action.to_owned(),
         parameters_json,
-        result: tail.result,
+        result: tail.result.as_ref().map(ExecutionResult::from),
         latency_ms: tail.latency_ms,
         tokens_used: tail.tokens_used,
-        metadata: tail.metadata,
+        metadata: metadata
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+    }
+}
+
+impl From<&Outcome<'_>> for ExecutionResult {
+    fn from(outcome: &Outcome<'_>) -> Self {
+        match *outcome {
+            Outcome::Success { output } => Self::Success {
+                output: output.to_owned(),
+            },
+            Outcome::Error { message } => Self::Error {
+                message: message.to_owned(),
+            },
+            Outcome::Timeout => Self::Timeout,
+        }
     }
 }

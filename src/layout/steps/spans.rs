@@ -119,7 +119,7 @@ impl<W: Wire> Ways<'_, W> {
                 break;
             }
             let ends = || self.endings.iter().any(|(_, ending)| ending(rest).is_ok());
-            if W::prefix::<Head>(rest).is_ok() || ends() {
+            if W::prefix::<Head<'_>>(rest).is_ok() || ends() {
                 let value = None;
                 let cost = UNREADABLE + UNREADABLE_BYTE * count(end - start);
                 guesses.push((Span { start, end, value }, cost));

@@ -7,6 +7,7 @@
 
 mod chart;
 mod cost;
+mod json;
 mod kinds;
 mod names;
 mod reading;

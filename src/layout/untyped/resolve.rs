@@ -2,53 +2,21 @@
 
 use std::ops::Range;
 
-use serde_json::Value as Json;
-
 use super::chart::{Chart, NodeId, Value};
 use super::cost::{self, CERTAIN};
+use super::json::Json;
 use super::kinds::{Candidate, candidates, sign};
 use super::reading::{Node, Plain, Reading};
 use super::scalar::element;
-use super::siblings::{Kind, Place, Siblings, Sign, Verdict};
+use super::siblings::{Place, Siblings, Sign, Verdict};
 use crate::layout::Certainty;
 use crate::layout::wire::Wire;
 
 /// The JSON that a value is taken for.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::layout) struct Settled {
-    pub json: Json,
+    pub json: String,
     pub certainty: Certainty,
-}
-
-impl Settled {
-    fn exact(json: Json) -> Self {
-        Self {
-            json,
-            certainty: Certainty::Exact,
-        }
-    }
-
-    fn text(text: &str) -> Self {
-        Self {
-            json: Json::from(text),
-            certainty: text_certainty(text),
-        }
-    }
-
-    /// A list is as sure as the least sure of its elements.
-    fn list(elements: impl Iterator<Item = Self>) -> Self {
-        let mut certainty = Certainty::Exact;
-        let json = elements
-            .map(|element| {
-                certainty = certainty.max(element.certainty);
-                element.json
-            })
-            .collect();
-        Self {
-            json: Json::Array(json),
-            certainty,
-        }
-    }
 }
 
 /// Characters that nobody types are probably lengths and numbers of something else, even where
@@ -74,12 +42,14 @@ impl Lesson<'_> {
 impl<'a, W: Wire> Chart<'a, W> {
     /// What the parameters of `tool` are taken for.
     pub fn settle(&self, value: &Value, tool: &str, siblings: &Siblings) -> Settled {
-        let mut settled = self.node_json(value.node, &Place::top(tool), siblings);
+        let mut json = Json::new();
+        let mut certainty = self.node_json(value.node, &Place::top(tool), siblings, &mut json);
+        let json = json.into_text();
         // What takes no room is told by what follows alone.
-        if value.margin < CERTAIN || settled.json.is_null() {
-            settled.certainty = settled.certainty.max(Certainty::Chosen);
+        if value.margin < CERTAIN || json == "null" {
+            certainty = certainty.max(Certainty::Chosen);
         }
-        settled
+        Settled { json, certainty }
     }
 
     /// What the parameters of `tool` teach about those of other rows.
@@ -91,16 +61,28 @@ impl<'a, W: Wire> Chart<'a, W> {
         lessons
     }
 
-    fn node_json(&self, id: NodeId, place: &Place<'_>, siblings: &Siblings) -> Settled {
+    fn node_json(
+        &self,
+        id: NodeId,
+        place: &Place<'_>,
+        siblings: &Siblings,
+        json: &mut Json,
+    ) -> Certainty {
         match self.node(id) {
-            Some(node) => self.json_among(node, place, siblings),
-            None => Settled::exact(Json::Null),
+            Some(node) => self.json_among(node, place, siblings, json),
+            None => json.null(),
         }
     }
 
-    fn json_among(&self, node: &Node, place: &Place<'_>, siblings: &Siblings) -> Settled {
+    fn json_among(
+        &self,
+        node: &Node,
+        place: &Place<'_>,
+        siblings: &Siblings,
+        json: &mut Json,
+    ) -> Certainty {
         if let Some(only) = Candidate::only(node) {
-            return self.json(&only, place, siblings);
+            return self.json(&only, place, siblings, json);
         }
         let candidates = candidates::<W>(node, place);
         let costs: Vec<_> = candidates.iter().map(|it| (it.kind, it.cost)).collect();
@@ -109,57 +91,67 @@ impl<'a, W: Wire> Chart<'a, W> {
             Verdict::Inferred(index) => (index, Certainty::Inferred),
             Verdict::Chosen(index) => (index, Certainty::Chosen),
         };
-        let Some(taken) = candidates.get(index) else {
-            return Settled::exact(Json::Null);
-        };
-        let mut settled = self.json(taken, place, siblings);
-        settled.certainty = settled.certainty.max(certainty);
-        settled
+        match candidates.get(index) {
+            Some(taken) => self.json(taken, place, siblings, json).max(certainty),
+            None => json.null(),
+        }
     }
 
-    fn json(&self, taken: &Candidate<'_>, place: &Place<'_>, siblings: &Siblings) -> Settled {
-        let of_node = |id: &NodeId, place: Place<'_>| self.node_json(*id, &place, siblings);
+    /// A list or map is as sure as the least sure of what it holds.
+    fn json(
+        &self,
+        taken: &Candidate<'_>,
+        place: &Place<'_>,
+        siblings: &Siblings,
+        json: &mut Json,
+    ) -> Certainty {
         match taken.reading {
-            Reading::Null => Settled::exact(Json::Null),
-            Reading::Zero => Settled::exact(zero(taken.kind)),
-            Reading::One => Settled::exact(one(taken.kind)),
-            Reading::Bool(flag) => Settled::exact(Json::Bool(*flag)),
-            Reading::Unsigned(number) => Settled::exact(Json::from(*number)),
-            Reading::Negative(number) => Settled::exact(Json::from(*number)),
-            Reading::Float(number) => Settled::exact(Json::from(*number)),
-            Reading::Text(span) => Settled::text(self.text(span)),
-            Reading::Nulls(count) => Settled::exact(Json::Array(vec![Json::Null; *count])),
+            Reading::Null => json.null(),
+            Reading::Zero => json.zero(taken.kind),
+            Reading::One => json.one(taken.kind),
+            Reading::Bool(flag) => json.value(flag),
+            Reading::Unsigned(number) => json.value(number),
+            Reading::Negative(number) => json.value(number),
+            Reading::Float(number) => json.value(number),
+            Reading::Text(span) => {
+                let text = self.text(span);
+                json.value(text).max(text_certainty(text))
+            }
+            Reading::Nulls(count) => json.list(0..*count, |_, json| json.null()),
             Reading::Run { of, start, count } => {
                 let among = self.place_of_run(place, *of, *start, *count);
                 let elements = self.elements(*of, *start, *count);
-                let mut settled =
-                    Settled::list(elements.map(|it| self.json_among(&it, &among, siblings)));
-                if *of == Plain::Text && self.passes_for_keys(*start, *count) {
-                    let certainty = match siblings.has_lists(place) {
-                        true => Certainty::Inferred,
-                        false => Certainty::Chosen,
-                    };
-                    settled.certainty = settled.certainty.max(certainty);
-                }
-                settled
+                let certainty = json.list(elements, |it, json| {
+                    self.json_among(&it, &among, siblings, json)
+                });
+                certainty.max(self.certainty_of_run(taken.reading, place, siblings))
             }
             Reading::List(nodes) => {
-                Settled::list(nodes.iter().map(|node| of_node(node, place.element())))
+                let place = place.element();
+                json.list(nodes.iter(), |node, json| {
+                    self.node_json(*node, &place, siblings, json)
+                })
             }
-            Reading::Map(entries) => {
-                let mut certainty = Certainty::Exact;
-                let mut object = serde_json::Map::with_capacity(entries.len());
-                for (key, node) in entries {
-                    let key = self.text(key);
-                    let settled = of_node(node, place.under(key));
-                    certainty = certainty.max(settled.certainty).max(text_certainty(key));
-                    object.insert(key.to_owned(), settled.json);
-                }
-                Settled {
-                    json: Json::Object(object),
-                    certainty,
-                }
-            }
+            Reading::Map(entries) => json.map(entries.iter(), |(key, node), json| {
+                let key = self.text(key);
+                json.key(key);
+                let certainty = self.node_json(*node, &place.under(key), siblings, json);
+                certainty.max(text_certainty(key))
+            }),
+        }
+    }
+
+    fn certainty_of_run(&self, run: &Reading, place: &Place<'_>, siblings: &Siblings) -> Certainty {
+        match run {
+            Reading::Run {
+                of: Plain::Text,
+                start,
+                count,
+            } if self.passes_for_keys(*start, *count) => match siblings.has_lists(place) {
+                true => Certainty::Inferred,
+                false => Certainty::Chosen,
+            },
+            _ => Certainty::Exact,
         }
     }
 
@@ -236,24 +228,5 @@ impl<'a, W: Wire> Chart<'a, W> {
             at = node.end;
             Some(node)
         })
-    }
-}
-
-fn zero(kind: Kind) -> Json {
-    match kind {
-        Kind::Bool => Json::Bool(false),
-        Kind::Float => Json::from(0.0),
-        Kind::Text => Json::from(""),
-        Kind::List => Json::Array(Vec::new()),
-        Kind::Map => Json::Object(serde_json::Map::new()),
-        _ => Json::from(0),
-    }
-}
-
-fn one(kind: Kind) -> Json {
-    match kind {
-        Kind::Bool => Json::Bool(true),
-        Kind::Negative => Json::from(-1),
-        _ => Json::from(1),
     }
 }
