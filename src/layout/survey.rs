@@ -160,6 +160,10 @@ impl Survey {
                 Codec::Postcard => self.add_untyped::<Postcard>(codec, bytes),
                 Codec::Bincode => self.add_untyped::<Bincode>(codec, bytes),
             });
+        // Such a file never had a version that it could have lost.
+        if self.origin.format == FileFormat::V2 {
+            return;
+        }
         if self.has_types(bytes) {
             self.typed = self.typed.saturating_add(1);
         } else if has_steps == Some(true) {

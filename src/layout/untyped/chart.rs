@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::cost;
 use super::reading::{Found, Node, Plain, Reading};
 use super::scalar::{runs, scalars, text_at};
-use super::sequence::{self, Elements};
+use super::sequence::{self, Elements, Ways};
 use crate::layout::wire::Wire;
 
 pub(in crate::layout) use super::reading::NodeId;
@@ -19,6 +19,9 @@ const MAX_DEPTH: usize = 128;
 const WORK: usize = 1 << 22;
 const WORK_A_BYTE: usize = 32;
 const WORK_A_NODE: usize = 16;
+
+/// Pieces of memory that are kept for the next byte. Those that grew are not among them.
+const SPARE: usize = 8;
 
 /// How far a chart goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +73,9 @@ pub(in crate::layout) struct Chart<'a, W> {
     known: Vec<u32>,
     spans: Vec<Range<NodeId>>,
     work: Work,
+    /// Memory that was used for what begins at other bytes, for the next.
+    spare: Vec<Found>,
+    spare_ways: Vec<Ways>,
     wire: PhantomData<W>,
 }
 
@@ -83,6 +89,8 @@ impl<'a, W: Wire> Chart<'a, W> {
             known: vec![0; bytes.len() + 1],
             spans: Vec::new(),
             work,
+            spare: Vec::new(),
+            spare_ways: Vec::new(),
             wire: PhantomData,
         }
     }
@@ -116,6 +124,17 @@ impl<'a, W: Wire> Chart<'a, W> {
         self.work.spend(work)
     }
 
+    pub(super) fn spare_ways(&mut self) -> Ways {
+        self.spare_ways.pop().unwrap_or_default()
+    }
+
+    /// Takes back memory that holds nothing any more.
+    pub(super) fn give_back(&mut self, ways: Ways) {
+        if self.spare_ways.len() < SPARE && ways.is_small() {
+            self.spare_ways.push(ways);
+        }
+    }
+
     pub(super) fn nodes_at(&mut self, at: usize, depth: usize) -> Range<NodeId> {
         let known = self.known.get(at).copied().unwrap_or(0);
         if let Some(span) = (known as usize)
@@ -124,10 +143,16 @@ impl<'a, W: Wire> Chart<'a, W> {
         {
             return span.clone();
         }
-        let found = self.find(at, depth).into_nodes();
+        let mut found = self.spare.pop().unwrap_or_default();
+        self.find(at, depth, &mut found);
         let first = id(self.nodes.len());
         if self.spend(WORK_A_NODE.saturating_mul(found.len())) {
-            self.nodes.extend(found);
+            self.nodes.extend(found.take());
+        } else {
+            drop(found.take());
+        }
+        if self.spare.len() < SPARE && found.is_small() {
+            self.spare.push(found);
         }
         let span = first..id(self.nodes.len());
         self.spans.push(span.clone());
@@ -137,11 +162,10 @@ impl<'a, W: Wire> Chart<'a, W> {
         span
     }
 
-    fn find(&mut self, at: usize, depth: usize) -> Found {
-        let mut found = Found::default();
+    fn find(&mut self, at: usize, depth: usize, found: &mut Found) {
         found.add(at, cost::NULL, f32::INFINITY, Reading::Null);
         if !self.spend(1) {
-            return found;
+            return;
         }
         let mut clear = false;
         if let Some((text, span)) = text_at::<W>(self.bytes, at)
@@ -152,14 +176,13 @@ impl<'a, W: Wire> Chart<'a, W> {
             found.add(span.end, cost, f32::INFINITY, Reading::Text(span));
         }
         if !clear {
-            scalars::<W>(self.bytes, at, self.effort, &mut found);
+            scalars::<W>(self.bytes, at, self.effort, found);
         }
         if let Some((count, start)) = self.count(at).filter(|_| depth < MAX_DEPTH) {
-            let clear_map = self.map(start, count, depth, &mut found);
+            let clear_map = self.map(start, count, depth, found);
             let clear = clear || (clear_map && self.effort == Effort::Usual);
-            self.list(start, count, depth, clear, &mut found);
+            self.list(start, count, depth, clear, found);
         }
-        found
     }
 
     /// Says whether a map is clearly there.

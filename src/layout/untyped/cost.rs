@@ -120,11 +120,15 @@ pub(super) fn key(key: &[u8]) -> f32 {
 
 /// Whether a key may be one at first sight.
 pub(super) fn is_likely_key(key: &str) -> bool {
+    let is_blank = |letter: char| matches!(letter, '\n' | '\r' | '\t');
+    let is_plain = !any_byte(key, |byte| byte.is_ascii_control());
     !key.is_empty()
         && key.len() <= 256
-        && !key.starts_with(char::is_control)
-        && !key.contains('\x1b')
-        && odd_letters(key) == 0
+        && (is_plain
+            || !key.starts_with(char::is_control)
+                && !key
+                    .chars()
+                    .any(|letter| letter.is_control() && !is_blank(letter)))
 }
 
 /// What is odd about the text of a field that is known to be text.
@@ -141,19 +145,25 @@ pub(super) fn is_identifier(text: &[u8]) -> bool {
         && letters.all(|letter| letter.is_ascii_alphanumeric() || b"_-.:/".contains(letter))
 }
 
-/// How many control characters there are that no text is laid out with. Byte by byte, which is
-/// much faster than letter by letter; those beyond ASCII begin with a byte that is rare.
+/// How many control characters there are that no text is laid out with.
 fn odd_letters(text: &str) -> usize {
-    const BEGINS_CONTROL: u8 = 0xc2;
-    let is_odd =
-        |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t' | b'\r' | b'\x1b');
-    let odd = text.bytes().filter(is_odd).count();
-    if text.bytes().any(|byte| byte == BEGINS_CONTROL) {
-        let is_odd = |letter: &char| matches!(letter, '\u{80}'..='\u{9f}');
-        odd + text.chars().filter(is_odd).count()
-    } else {
-        odd
+    let is_laid_out = |byte: u8| matches!(byte, b'\n' | b'\t' | b'\r' | b'\x1b');
+    if !any_byte(text, |byte| byte.is_ascii_control() & !is_laid_out(byte)) {
+        return 0;
     }
+    let is_odd =
+        |letter: &char| letter.is_control() && !matches!(letter, '\n' | '\t' | '\r' | '\x1b');
+    text.chars().filter(is_odd).count()
+}
+
+/// Whether any byte is such, or begins a control character beyond ASCII. Looks at all of them,
+/// which a processor does many at a time.
+fn any_byte(text: &str, is_such: impl Fn(u8) -> bool) -> bool {
+    const BEGINS_CONTROL: u8 = 0xc2;
+    let bytes = text.bytes();
+    bytes.fold(false, |any, byte| {
+        any | is_such(byte) | (byte == BEGINS_CONTROL)
+    })
 }
 
 fn letters(text: &[u8]) -> f32 {

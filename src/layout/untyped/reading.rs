@@ -93,8 +93,17 @@ impl Found {
         known.others.push((other, reading));
     }
 
-    pub fn into_nodes(self) -> Vec<Node> {
-        self.0
+    pub fn is_small(&self) -> bool {
+        self.0.capacity() <= 16
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes them out and keeps their memory.
+    pub fn take(&mut self) -> std::vec::Drain<'_, Node> {
+        self.0.drain(..)
     }
 }
 

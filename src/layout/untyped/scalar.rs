@@ -120,7 +120,7 @@ pub(super) fn element<W: Wire>(bytes: &[u8], of: Plain, at: usize) -> Option<Nod
         }
         Plain::Bool => add(cost, Reading::Bool(rest == [1])),
     }
-    found.into_nodes().pop()
+    found.take().next_back()
 }
 
 /// Where a value of a run ends, and its cost.

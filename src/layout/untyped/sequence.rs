@@ -47,6 +47,16 @@ impl Path {
     }
 }
 
+/// All ways that are kept for the way back; those to the element before come last.
+#[derive(Default)]
+pub(super) struct Ways(Vec<Reached>);
+
+impl Ways {
+    pub fn is_small(&self) -> bool {
+        self.0.capacity() <= 2 * BEAM
+    }
+}
+
 /// The best way to the end of some element.
 struct Reached {
     at: usize,
@@ -80,18 +90,34 @@ pub(super) fn paths<W: Wire>(
     if !leads_on(chart, &mut first, elements) {
         return Vec::new();
     }
-    // All that are kept for the way back; those to the element before come last.
-    let mut ways = vec![first];
-    let mut layer = 0..1;
+    let mut ways = chart.spare_ways();
+    ways.0.push(first);
+    let last = follow(chart, &mut ways.0, count, elements, depth);
+    let paths = last.filter_map(|last| trace(&ways.0, last, count));
+    let paths = paths.collect();
+    ways.0.clear();
+    chart.give_back(ways);
+    paths
+}
+
+/// Goes through all elements. What is returned are the ways to the last one's ends.
+fn follow<W: Wire>(
+    chart: &mut Chart<'_, W>,
+    ways: &mut Vec<Reached>,
+    count: usize,
+    elements: Elements,
+    depth: usize,
+) -> Range<usize> {
+    let mut layer = 0..ways.len();
     for left in (0..count).rev() {
         let next = ways.len();
-        let went_on = advance(chart, &mut ways, layer, elements, left == 0, depth);
+        let went_on = advance(chart, ways, layer, elements, left == 0, depth);
         layer = next..ways.len();
         if !went_on || layer.is_empty() || !chart.spend(WORK_A_WAY * layer.len()) {
-            return Vec::new();
+            return 0..0;
         }
     }
-    layer.filter_map(|last| trace(&ways, last, count)).collect()
+    layer
 }
 
 /// Adds the ways that go on from those of `layer`. Says whether the work was enough.
