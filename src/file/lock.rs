@@ -13,6 +13,7 @@ use super::guard;
 use super::header::{Header, Identity, open_regular};
 use super::holder::{self, Holding};
 use super::wait::Deadline;
+use super::waiting::KEPT;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The error of whoever could not have `file`, naming the one who has it.
@@ -42,13 +43,15 @@ pub fn open_for_writing(
             return Ok(None);
         }
         let file = file.try_clone()?;
-        guard::catch(|| match database(file, mode, cache_bytes) {
-            Ok(database) => Ok(Some(database)),
-            Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch) => {
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        })
+        guard::catch(
+            || match database(file, mode, cache_bytes, cache_bytes / 2) {
+                Ok(database) => Ok(Some(database)),
+                Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch) => {
+                    Ok(None)
+                }
+                Err(error) => Err(error.into()),
+            },
+        )
     })
 }
 
@@ -68,7 +71,7 @@ pub fn create_for_writing(
         .create(true)
         .truncate(false)
         .open(path)?;
-    Ok(database(file, mode, cache_bytes)?)
+    Ok(database(file, mode, cache_bytes, cache_bytes / 2)?)
 }
 
 /// Opens a file of our own, empty or a copy of a cache, that nobody else knows of.
@@ -76,16 +79,23 @@ pub fn create_for_writing(
 /// # Errors
 /// When redb cannot open it.
 pub fn open_stage(file: File, cache_bytes: usize) -> Result<Database> {
-    Ok(database(file, ConcurrencyMode::default(), cache_bytes)?)
+    // Most of it is written in its order, so that more would not make the runs longer.
+    Ok(database(
+        file,
+        ConcurrencyMode::default(),
+        cache_bytes,
+        KEPT,
+    )?)
 }
 
+/// redb keeps at most half of its cache for pages that it has to write; so much may wait.
 fn database(
     file: File,
     mode: ConcurrencyMode,
     cache_bytes: usize,
+    waiting_bytes: usize,
 ) -> std::result::Result<Database, DatabaseError> {
-    // redb keeps at most half of its cache for pages that it has to write.
-    let backend = Gather::new(FileBackend::new(file)?, cache_bytes / 2);
+    let backend = Gather::new(FileBackend::new(file)?, waiting_bytes);
     Database::builder()
         .set_cache_size(cache_bytes)
         .set_concurrency_mode(mode)

@@ -6,7 +6,7 @@ use std::io;
 /// The longest run that is written at once.
 const RUN: usize = 1 << 20;
 /// Memory that is kept for the next writes.
-const KEPT: usize = 4 << 20;
+pub(super) const KEPT: usize = 4 << 20;
 /// Writes that have not gone to the file: where each belongs, and where in `bytes` it is. They do
 /// not overlap.
 #[derive(Debug, Default)]
