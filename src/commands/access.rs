@@ -10,7 +10,7 @@ use crate::cache::facts::{LIMITS_KEY, Limits};
 use crate::cache::schema::{self, Standing};
 use crate::cache::{Table, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, FileFormat, Header, ReadOptions, Snapshot, Value};
+use crate::file::{self, Header, ReadOptions, Snapshot, Value};
 use crate::layout::Origin;
 
 /// Bytes of pages that redb keeps in memory for a verb that writes.
@@ -38,8 +38,8 @@ pub fn stream<T>(context: &Context<'_>, read: impl FnOnce(&Snapshot) -> Result<T
         .map_err(|error| error.at(&context.cache))
 }
 
-/// redb 2.6 trusts what it reads, so a v2 file is verified first; of a v3 file each page is, when
-/// it is read.
+/// redb 2.6 trusts what it reads, so a v2 file that it has to repair is verified first; of any other
+/// each page is, when it is read.
 ///
 /// # Errors
 /// When there is no cache.
@@ -47,7 +47,7 @@ pub fn thorough(context: &Context<'_>) -> Result<ReadOptions> {
     let header = Header::read(&context.cache).map_err(|error| error.at(&context.cache))?;
     Ok(ReadOptions {
         lock_timeout: context.lock_timeout,
-        verify: header.format() == FileFormat::V2,
+        verify: !header.is_checked_when_read(),
     })
 }
 

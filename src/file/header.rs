@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use super::bytes::{size_at, u32_at, u64_at};
 use super::geometry::Geometry;
 use super::pages::{Checksum, Link, Shape};
+use super::slot;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Magic number, flags, geometry and the two commit slots.
@@ -115,7 +116,7 @@ impl Header {
         if first != second && !matches!((first, second), (2, 3) | (3, 2)) {
             return Err(damaged("its two commit slots disagree about the format"));
         }
-        if self.format() != FileFormat::V3 {
+        if self.require_known().is_err() {
             return Ok(());
         }
         let geometry = self
@@ -200,6 +201,27 @@ impl Header {
             checksum: Checksum::at(&self.0, slot + ROOT + 8)?,
             shape: Shape::Catalogue,
         })
+    }
+
+    /// Whether every page can be checked when it is read. redb 2.6 cannot do so, and a v2 file that
+    /// was not closed is for it to repair.
+    #[must_use]
+    pub fn is_checked_when_read(&self) -> bool {
+        match self.format() {
+            FileFormat::V3 => true,
+            FileFormat::V2 => self.closed_cleanly() && self.names_newest_commit(),
+            FileFormat::Unknown(_) => false,
+        }
+    }
+
+    /// Whether the commit slot that counts is whole, and no newer one beside it is.
+    fn names_newest_commit(&self) -> bool {
+        let (primary, other) = match self.flags() & PRIMARY_IS_SLOT_1 {
+            0 => (SLOT_0, SLOT_1),
+            _ => (SLOT_1, SLOT_0),
+        };
+        let commit = |at| self.0.get(at..).and_then(slot::commit);
+        commit(primary).is_some_and(|number| commit(other) <= Some(number))
     }
 
     /// Where pages lie in the file.

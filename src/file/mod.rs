@@ -7,6 +7,7 @@
 mod bytes;
 mod claim;
 mod copy;
+mod definition;
 #[cfg(feature = "cli")]
 mod era2;
 mod gather;
@@ -15,11 +16,13 @@ pub mod guard;
 mod header;
 pub mod holder;
 mod lock;
+mod node;
 mod numbered;
 mod pages;
 mod read;
 mod replace;
 mod shadow;
+mod slot;
 mod snapshot;
 pub mod space;
 #[cfg(feature = "cli")]
@@ -29,6 +32,7 @@ mod unfinished;
 mod verified;
 mod wait;
 mod waiting;
+mod walk;
 
 pub use copy::{NewFile, copy_new, same_bytes};
 pub use header::{FileFormat, Header, Identity};

@@ -7,14 +7,15 @@
 //! | v3 | exclusively | verified pages | the same; a page reused meanwhile fails, and one tries again |
 //! | v3 | by a redb that shares | redb's own read-only handle | redb's reader lock |
 //! | v3, left by a killed process | - | repair over a shadow | redb verifies all; the header stays the same |
-//! | v2 | - or exclusively | redb 2.6 over a shadow | the header stays the same |
+//! | v2, closed cleanly | - | verified pages, without redb | every page read has its checksum |
+//! | v2, else | - or exclusively | redb 2.6 over a shadow | the header stays the same |
 
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::guard;
-use super::header::{FileFormat, Header, open_regular};
+use super::header::{Header, open_regular};
 use super::holder::{self, Holding};
 use super::lock;
 use super::snapshot::{ReadVia, Snapshot, Way};
@@ -91,7 +92,7 @@ impl Source {
     }
 
     pub(super) fn way(&self, verify: bool) -> Way {
-        if verify || self.header.format() != FileFormat::V3 {
+        if verify || !self.header.is_checked_when_read() {
             return Way::Repaired;
         }
         match self.holding {

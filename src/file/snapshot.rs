@@ -13,6 +13,7 @@ use super::shadow::Shadow;
 use super::space;
 use super::tables::tables_of_engine;
 use super::verified::{Torn, Verified};
+use super::walk::Walk;
 
 /// redb's page cache for one snapshot; its default is 1 GiB.
 const CACHE: usize = 16 << 20;
@@ -98,6 +99,7 @@ fn builder() -> redb::Builder {
 enum Era {
     #[cfg(feature = "cli")]
     V2(super::era2::Era2),
+    ClosedV2(Walk),
     V3(Era3),
 }
 
@@ -184,6 +186,7 @@ impl Snapshot {
             Era::V3(era) => era.begin_read().map(Some),
             #[cfg(feature = "cli")]
             Era::V2(_) => Ok(None),
+            Era::ClosedV2(_) => Ok(None),
         }
     }
 
@@ -194,6 +197,7 @@ impl Snapshot {
             Era::V3(era) => Some(era.transaction()),
             #[cfg(feature = "cli")]
             Era::V2(_) => None,
+            Era::ClosedV2(_) => None,
         }
     }
 
@@ -263,6 +267,7 @@ impl Snapshot {
             Era::V3(era) => era,
             #[cfg(feature = "cli")]
             Era::V2(era) => era,
+            Era::ClosedV2(era) => era,
         }
     }
 
@@ -297,6 +302,11 @@ impl Snapshot {
 }
 
 fn verified(file: File, header: &Header) -> Result<(Era, Proof)> {
+    if header.format() == FileFormat::V2 {
+        let walk = Walk::new(file, header)?;
+        let torn = walk.torn();
+        return Ok((Era::ClosedV2(walk), Proof::Pages(torn)));
+    }
     let backend = Verified::new(file, header.clone());
     let torn = backend.torn();
     let opened = builder()

@@ -28,14 +28,23 @@ const CONSISTENT_BYTE: u64 = (1 << 62) + 4;
 pub(super) struct Torn(Arc<OnceLock<u64>>);
 
 impl Torn {
+    /// Notes that the page there does not belong to the commit.
+    pub(super) fn at(&self, offset: u64) -> Error {
+        let first = self.0.get_or_init(|| offset);
+        torn(*first)
+    }
+
     /// What that page means if no writer explains it.
     pub(super) fn error(&self) -> Option<Error> {
-        let offset = self.0.get()?;
-        Some(Error::new(
-            ErrorKind::Damaged,
-            format!("the cache is damaged: the page at byte {offset} fails its checksum"),
-        ))
+        self.0.get().copied().map(torn)
     }
+}
+
+fn torn(offset: u64) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("the cache is damaged: the page at byte {offset} fails its checksum"),
+    )
 }
 
 #[derive(Debug)]

@@ -1,0 +1,246 @@
+//! The tables of a v2 file that was closed, read page by page from the header down.
+//!
+//! Every page is checked against the checksum by which its parent names it before anything in it
+//! is believed, as [`Verified`](super::verified::Verified) does for redb's own reader of v3 files.
+//! redb 2.6 has none that only reads: it checks a file in several passes over all of it or not at
+//! all, and panics on pages that it trusts wrongly. It is left to it to repair a file.
+
+mod measure;
+#[cfg(test)]
+#[cfg(feature = "cli")]
+mod tests;
+
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+
+use super::definition::Definition;
+use super::geometry::Geometry;
+use super::header::Header;
+use super::node::{Leaf, Node};
+use super::pages::{self, Link};
+use super::tables::{PageUse, TableInfo, Tables, Value, ValueKind, ValueRef, Visit};
+use super::verified::Torn;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Deeper than any tree that fits a file.
+const MAX_HEIGHT: usize = 64;
+
+/// One commit of a v2 file.
+pub(super) struct Walk {
+    file: File,
+    length: u64,
+    geometry: Geometry,
+    catalogue: Option<Link>,
+    torn: Torn,
+}
+
+/// A table as it is found in the catalogue.
+struct Found {
+    info: TableInfo,
+    root: Option<Link>,
+}
+
+type VisitPair<'v> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + 'v;
+
+impl Walk {
+    /// The commit that `header` names.
+    pub(super) fn new(file: File, header: &Header) -> Result<Self> {
+        let geometry = header.geometry().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Damaged,
+                "the cache is damaged: its header holds impossible sizes",
+            )
+        })?;
+        Ok(Self {
+            length: file.metadata()?.len(),
+            file,
+            geometry,
+            catalogue: header.root(),
+            torn: Torn::default(),
+        })
+    }
+
+    pub(super) fn torn(&self) -> Torn {
+        self.torn.clone()
+    }
+
+    /// The page that `link` names, in a buffer that may be used again for another.
+    fn page<'b>(&self, link: &Link, buffer: &'b mut Vec<u8>) -> Result<Node<'b>> {
+        let extent = self
+            .geometry
+            .extent(link.page)
+            .ok_or_else(|| self.torn.at(0))?;
+        let torn = || self.torn.at(extent.offset);
+        // The length comes from the file: see that it is there before giving it memory.
+        if extent.offset.saturating_add(extent.len as u64) > self.length {
+            return Err(torn());
+        }
+        if buffer.len() < extent.len {
+            buffer.resize(extent.len, 0);
+        }
+        let page = buffer.get_mut(..extent.len).ok_or_else(torn)?;
+        match self.file.read_exact_at(page, extent.offset) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(torn()),
+            read => read?,
+        }
+        pages::open(page, link).ok_or_else(torn)
+    }
+
+    /// Calls `visit` for each pair of a tree in the order of the keys, from `from` on.
+    fn pairs(&self, root: Link, from: &[u8], visit: &mut VisitPair<'_>) -> Result<()> {
+        let mut buffers = vec![Vec::new(); MAX_HEIGHT];
+        self.pairs_below(&root, from, &mut buffers, visit).map(drop)
+    }
+
+    fn pairs_below(
+        &self,
+        link: &Link,
+        from: &[u8],
+        buffers: &mut [Vec<u8>],
+        visit: &mut VisitPair<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let (buffer, below) = buffers.split_first_mut().ok_or_else(absurd)?;
+        match self.page(link, buffer)? {
+            Node::Leaf(leaf) => self.pairs_of(&leaf, from, visit),
+            Node::Branch(branch) => {
+                for n in 0..branch.children() {
+                    if branch.key(n).is_some_and(|greatest| greatest < from) {
+                        continue;
+                    }
+                    let child = branch.child(n, link.shape).ok_or_else(absurd)?;
+                    if self.pairs_below(&child, from, below, visit)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            }
+        }
+    }
+
+    fn pairs_of(
+        &self,
+        leaf: &Leaf<'_>,
+        from: &[u8],
+        visit: &mut VisitPair<'_>,
+    ) -> Result<ControlFlow<()>> {
+        for n in 0..leaf.pairs() {
+            let (Some(key), Some(value)) = (leaf.key(n), leaf.value(n)) else {
+                return Err(absurd());
+            };
+            if key >= from && visit(key, value)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Every table, in the order of their names.
+    fn tables(&self) -> Result<Vec<Found>> {
+        let mut tables = Vec::new();
+        let Some(catalogue) = self.catalogue else {
+            return Ok(tables);
+        };
+        self.pairs(catalogue, &[], &mut |name, definition| {
+            let found = || {
+                let definition = Definition::parse(definition)?;
+                Some(Found {
+                    info: TableInfo {
+                        name: str::from_utf8(name).ok()?.to_owned(),
+                        kind: definition.kind()?,
+                        rows: definition.rows()?,
+                    },
+                    root: definition.root,
+                })
+            };
+            tables.push(found().ok_or_else(absurd)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(tables)
+    }
+
+    fn find(&self, table: &str) -> Result<Option<Found>> {
+        let tables = self.tables()?.into_iter();
+        Ok(tables.into_iter().find(|found| found.info.name == table))
+    }
+}
+
+/// Of a page that has its checksum, and yet holds what redb does not write.
+fn absurd() -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        "the cache is damaged: a page does not hold what it should",
+    )
+}
+
+/// A value of a table of that kind.
+fn value_of(kind: ValueKind, bytes: &[u8]) -> Option<ValueRef<'_>> {
+    Some(match kind {
+        ValueKind::Bytes => ValueRef::Bytes(bytes),
+        ValueKind::Text => ValueRef::Text(str::from_utf8(bytes).ok()?),
+        ValueKind::U64 => ValueRef::U64(u64::from_le_bytes(*bytes.first_chunk()?)),
+        ValueKind::I64 => ValueRef::I64(i64::from_le_bytes(*bytes.first_chunk()?)),
+        ValueKind::Multimap | ValueKind::Other => return None,
+    })
+}
+
+impl Tables for Walk {
+    fn list(&self) -> Result<Vec<TableInfo>> {
+        let tables = self.tables()?.into_iter().map(|found| found.info);
+        let (multimaps, mut tables): (Vec<_>, Vec<_>) =
+            tables.partition(|info| info.kind == ValueKind::Multimap);
+        tables.extend(multimaps);
+        Ok(tables)
+    }
+
+    fn info(&self, table: &str) -> Result<Option<TableInfo>> {
+        Ok(self.find(table)?.map(|found| found.info))
+    }
+
+    fn get(&self, table: &str, key: &str) -> Result<Option<Value>> {
+        let mut found = None;
+        self.scan(table, Some(key), &mut |at, value| {
+            found = (at == key).then(|| value.to_value());
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
+    }
+
+    fn scan(&self, table: &str, from: Option<&str>, visit: &mut Visit<'_>) -> Result<()> {
+        let Some(found) = self.find(table)? else {
+            return Ok(());
+        };
+        let kind = found.info.kind;
+        if matches!(kind, ValueKind::Multimap | ValueKind::Other) {
+            return Err(unreadable(table));
+        }
+        let Some(root) = found.root else {
+            return Ok(());
+        };
+        let from = from.unwrap_or_default().as_bytes();
+        self.pairs(
+            root,
+            from,
+            &mut |key, value| match (str::from_utf8(key), value_of(kind, value)) {
+                (Ok(key), Some(value)) => visit(key, value),
+                _ => Err(absurd()),
+            },
+        )
+    }
+
+    fn measure(&self, table: &str) -> Result<PageUse> {
+        match self.find(table)?.and_then(|found| found.root) {
+            Some(root) => self.measure_below(&root, MAX_HEIGHT),
+            None => Ok(PageUse::default()),
+        }
+    }
+}
+
+/// That no rows of the table can be shown.
+fn unreadable(table: &str) -> Error {
+    Error::new(
+        ErrorKind::Failed,
+        format!("rows of table {table:?} have a type that cannot be read"),
+    )
+}
