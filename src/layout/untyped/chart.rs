@@ -20,6 +20,8 @@ const WORK: usize = 1 << 22;
 const WORK_A_BYTE: usize = 32;
 const WORK_A_NODE: usize = 16;
 
+/// Nodes that most rows have.
+const NODES: usize = 64;
 /// Pieces of memory that are kept for the next byte. Those that grew are not among them.
 const SPARE: usize = 8;
 
@@ -85,7 +87,7 @@ impl<'a, W: Wire> Chart<'a, W> {
         Self {
             bytes,
             effort,
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(NODES),
             known: vec![0; bytes.len() + 1],
             spans: Vec::new(),
             work,
