@@ -9,6 +9,27 @@ use crate::error::{Error, ErrorKind};
 /// Characters of a foreign message that are worth repeating.
 const TOLD: usize = 300;
 
+/// What SQLite answers while somebody else writes, whatever the extension.
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_LOCKED: i32 = 6;
+
+/// What a server says of a row that it does not hand out: sqld of those over 4 MiB, which a database
+/// can have that was made elsewhere.
+const TOO_BIG: &str = "SQLITE_TOOBIG";
+
+/// What is said of a server, or a file, that is none of libSQL's.
+const FOREIGN: [&str; 9] = [
+    TOO_BIG,
+    "invalid HTTP",
+    "invalid peer certificate",
+    "InvalidContentType",
+    "json error",
+    "file is not a database",
+    "malformed",
+    "unexpected response",
+    "of another kind",
+];
+
 /// Why a store could not be read.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -53,12 +74,9 @@ impl Fault {
         Self::transient("its answer ended too early".to_owned())
     }
 
-    /// libsql gave up in the middle of an answer that it could not believe.
+    /// libsql panicked at an answer, most likely the error page of a proxy.
     pub(super) fn nonsense() -> Self {
-        Self {
-            kind: Kind::Foreign,
-            message: "its answer is not that of a libSQL server".to_owned(),
-        }
+        Self::transient("its answer is not that of a libSQL server".to_owned())
     }
 
     /// It is a database, but not the one that was looked for.
@@ -87,7 +105,7 @@ impl Fault {
             Some(token) => token.scrub(&self.message),
             None => self.message.clone(),
         };
-        let message: String = message.replace('`', "").chars().take(TOLD).collect();
+        let message = one_line(&message);
         let (kind, what) = match self.kind {
             Kind::Transient | Kind::Foreign => (ErrorKind::Unreachable, "cannot be read"),
             Kind::Unauthorized => (ErrorKind::Unauthorized, "refuses the credentials"),
@@ -115,8 +133,12 @@ impl Fault {
             Kind::Foreign if self.message.contains("InvalidContentType") => {
                 "it does not speak TLS there: try http:// or another port"
             }
-            Kind::Foreign if self.message.contains("status=3") => {
+            Kind::Foreign if status(&self.message).is_some_and(|status| status / 100 == 3) => {
                 "it has moved: name its new address with --from"
+            }
+            Kind::Foreign if self.message.contains(TOO_BIG) => {
+                "the server does not hand out a row that is so long: name a file with the same \
+                 database with --from"
             }
             Kind::Foreign if address.is_remote() => {
                 "check the address: it must be that of a libSQL server"
@@ -130,34 +152,47 @@ impl Fault {
     }
 }
 
+/// A foreign message as part of one of ours.
+fn one_line(message: &str) -> String {
+    let quiet = |c: char| c.is_control() || c.is_whitespace();
+    let words = message.split(quiet).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| *c != '`').take(TOLD).collect()
+}
+
 fn kind_of(error: &libsql::Error, message: &str) -> Kind {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if says(&["status=401", "status=403"]) {
-        Kind::Unauthorized
-    } else if says(&["no such table", "no such column"]) {
+    if let Some(status) = status(message) {
+        return match status {
+            401 | 403 => Kind::Unauthorized,
+            408 | 425 | 429 | 500..=599 => Kind::Transient,
+            // It was started again meanwhile, or forgot a connection: a new one helps.
+            400 if says(&["invalid baton", "STREAM_EXPIRED"]) => Kind::Transient,
+            _ => Kind::Foreign,
+        };
+    }
+    if let libsql::Error::SqliteFailure(code, _) = error
+        && matches!(code & 0xff, SQLITE_BUSY | SQLITE_LOCKED)
+    {
+        return Kind::Transient;
+    }
+    // JSON that was cut off is no other JSON.
+    let cut = says(&["json error"]) && says(&["EOF while parsing"]);
+    if says(&["no such table", "no such column"]) {
         Kind::Layout
-    } else if says(&["status=408", "status=425", "status=429", "status=5"]) {
+    } else if cut {
         Kind::Transient
-    } else if says(&[
-        "status=",
-        "invalid peer certificate",
-        "InvalidContentType",
-        "json error",
-    ]) || says(&[
-        "file is not a database",
-        "malformed",
-        "unexpected response",
-        "of another kind",
-    ]) {
+    } else if says(&FOREIGN) || matches!(error, libsql::Error::SqliteFailure(..)) {
         Kind::Foreign
-    } else if let libsql::Error::SqliteFailure(code, _) = error {
-        // SQLITE_BUSY and SQLITE_LOCKED, whatever their extension.
-        if matches!(code & 0xff, 5 | 6) {
-            Kind::Transient
-        } else {
-            Kind::Foreign
-        }
     } else {
         Kind::Transient
     }
+}
+
+/// The HTTP status with which a server refused. What follows it is the server's own text, which may
+/// say anything.
+fn status(message: &str) -> Option<u16> {
+    let (before, after) = message.split_once("status=")?;
+    let is_its_own = before.trim_end_matches('`').ends_with("api error: ");
+    is_its_own.then(|| after.get(..3)?.parse().ok())?
 }
