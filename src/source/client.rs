@@ -1,10 +1,14 @@
 //! The connection to a store: every wait is bounded, and what may pass is tried again.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use libsql::{Builder, Connection, Database, OpenFlags, Row, Rows, Value};
@@ -49,7 +53,7 @@ impl Client {
         let (built, unchanged) = match address {
             Address::Server(url) => {
                 let secret = token.map(Token::secret).unwrap_or_default();
-                let connector = Connector::new(url.starts_with("https:"), patience.timeout);
+                let connector = Connector::new(url, patience.timeout);
                 let builder = Builder::new_remote(url.clone(), secret.to_owned());
                 (builder.connector(connector).build().await, None)
             }
@@ -172,10 +176,22 @@ impl Client {
 
     async fn bounded<T>(&self, wait: impl Future<Output = T>) -> Result<T, Fault> {
         let patience = self.patience.timeout;
-        timeout(patience, wait)
-            .await
-            .map_err(|_| Fault::timeout(patience))
+        match timeout(patience, caught(wait)).await {
+            Ok(done) => done.ok_or_else(Fault::nonsense),
+            Err(_elapsed) => Err(Fault::timeout(patience)),
+        }
     }
+}
+
+/// What a future ends with; `None` where it panics, as libsql does at an error that is no UTF-8.
+async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        // It is not polled again.
+        let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        poll.map_or(Poll::Ready(None), |poll| poll.map(Some))
+    })
+    .await
 }
 
 /// Whether a row says that the answer is whole.

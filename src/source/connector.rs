@@ -20,29 +20,43 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::address::is_loopback;
+
 /// Opens connections.
 #[derive(Clone)]
 pub(super) struct Connector {
-    /// `None` where the store is reached without TLS. A server may name another address for the
-    /// requests that follow; it cannot talk the token out of TLS.
+    /// `None` where the store is reached without TLS.
     tls: Option<TlsConnector>,
+    /// Where the store is. A server may name another address for the requests that follow; it
+    /// cannot talk the token out of TLS, or out of this machine without TLS.
+    host: String,
     patience: Duration,
 }
 
 impl Connector {
-    pub(super) fn new(tls: bool, patience: Duration) -> Self {
+    pub(super) fn new(url: &str, patience: Duration) -> Self {
+        let tls = url.starts_with("https:");
+        let host = url.parse().ok();
+        let host = host.and_then(|uri: Uri| Some(uri.host()?.to_owned()));
         Self {
             tls: tls.then(|| TlsConnector::from(Arc::new(config()))),
+            host: host.unwrap_or_default(),
             patience,
         }
     }
 
+    /// Whether the token may go there.
+    fn trusts(&self, host: &str, secure: bool) -> bool {
+        secure == self.tls.is_some() && (secure || is_loopback(host) || host == self.host)
+    }
+
     async fn connect(self, uri: Uri) -> io::Result<Socket> {
         let host = uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
         let secure = uri.scheme_str() == Some("https");
+        let is_trusted = self.trusts(host, secure);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        if secure != self.tls.is_some() {
+        if !is_trusted {
             return Err(io::Error::other(
                 "the server asked to go on at an address of another kind",
             ));
