@@ -32,7 +32,7 @@ enum Oldest {
     /// All are.
     None,
     /// When it changed, in milliseconds since the epoch, and its id.
-    At(i64, String),
+    At(i64, Vec<u8>),
 }
 
 /// Which episodes are wanted, and with them what hangs on episodes.
@@ -77,8 +77,10 @@ impl Kept {
             parameters.push(Value::Integer(since));
         }
         if let Some(Oldest::At(at, id)) = &self.oldest {
-            condition.push_str(&format!(" AND ({age}, {alias}.episode_id) >= (?, ?)"));
-            parameters.extend([Value::Integer(*at), Value::Text(id.clone())]);
+            condition.push_str(&format!(
+                " AND ({age}, {alias}.episode_id) >= (?, CAST(? AS TEXT))"
+            ));
+            parameters.extend([Value::Integer(*at), Value::Blob(id.clone())]);
         }
         (condition, parameters)
     }
@@ -86,13 +88,14 @@ impl Kept {
 
 /// When an episode changed, in milliseconds since the epoch: its revision, else its end or start.
 fn changed_ms(alias: &str, columns: &Columns) -> String {
-    let times = format!("coalesce({alias}.end_time, {alias}.start_time) * 1000");
+    let times = format!("coalesce({alias}.end_time, {alias}.start_time, 0) * 1000");
     if !columns.has_table("episode_revisions") {
-        return format!("({times})");
+        return format!("CAST({times} AS INTEGER)");
     }
+    // Whatever the columns hold, the newest are those with the greatest whole numbers.
     format!(
-        "coalesce((SELECT modified_at_ms FROM episode_revisions r \
-         WHERE r.episode_id = {alias}.episode_id), {times})"
+        "CAST(coalesce((SELECT modified_at_ms FROM episode_revisions r \
+         WHERE r.episode_id = {alias}.episode_id), {times}) AS INTEGER)"
     )
 }
 
@@ -186,7 +189,7 @@ impl Survey {
             .ask(&question, since.into_iter().collect(), 2)
             .await?;
         let oldest = answer.first().and_then(|row| {
-            let id = text(row.get(1)?)?.to_owned();
+            let id = row.get(1)?.clone()?;
             Some(Oldest::At(number(row.first()?)?, id))
         });
         self.kept.oldest = Some(oldest.unwrap_or(Oldest::None));
