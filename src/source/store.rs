@@ -146,6 +146,10 @@ impl<'a> Store<'a> {
     }
 
     fn tell(&self, fault: &Fault) -> Error {
+        // Whoever wrote it is why it does not make sense.
+        if let Err(written) = self.confirm() {
+            return written;
+        }
         fault.tell(&self.address, self.token.as_ref())
     }
 }
