@@ -12,3 +12,4 @@ mod made;
 mod proxy;
 mod reading;
 mod sqld;
+mod verb;
