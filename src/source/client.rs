@@ -1,22 +1,18 @@
 //! The connection to a store: every wait is bounded, and what may pass is tried again.
 
 use std::fs::File;
-use std::future::poll_fn;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use libsql::{Builder, Connection, Database, OpenFlags, Row, Rows, Value};
 use tokio::time::{sleep, timeout};
 
 use super::address::Address;
-use super::connector::Connector;
-use super::fault::Fault;
+use super::connector::{Connector, Meter};
+use super::fault::{Fault, caught};
 use super::token::Token;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -41,6 +37,7 @@ pub(super) struct Client {
     used: Instant,
     patience: Patience,
     remote: bool,
+    meter: Meter,
 }
 
 impl Client {
@@ -50,10 +47,11 @@ impl Client {
         token: Option<&Token>,
         patience: Patience,
     ) -> Result<(Self, Option<Unchanged>)> {
+        let meter = Meter::default();
         let (built, unchanged) = match address {
             Address::Server(url) => {
                 let secret = token.map(Token::secret).unwrap_or_default();
-                let connector = Connector::new(url, patience.timeout);
+                let connector = Connector::new(url, patience.timeout, meter.clone());
                 let builder = Builder::new_remote(url.clone(), secret.to_owned());
                 (builder.connector(connector).build().await, None)
             }
@@ -72,6 +70,7 @@ impl Client {
             used: Instant::now(),
             patience,
             remote: address.is_remote(),
+            meter,
         };
         Ok((client, unchanged))
     }
@@ -176,22 +175,12 @@ impl Client {
 
     async fn bounded<T>(&self, wait: impl Future<Output = T>) -> Result<T, Fault> {
         let patience = self.patience.timeout;
+        self.meter.reset();
         match timeout(patience, caught(wait)).await {
             Ok(done) => done.ok_or_else(Fault::nonsense),
             Err(_elapsed) => Err(Fault::timeout(patience)),
         }
     }
-}
-
-/// What a future ends with; `None` where it panics, as libsql does at an error that is no UTF-8.
-async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        // It is not polled again.
-        let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        poll.map_or(Poll::Ready(None), |poll| poll.map(Some))
-    })
-    .await
 }
 
 /// Whether a row says that the answer is whole.

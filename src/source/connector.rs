@@ -7,7 +7,8 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::Uri;
@@ -22,6 +23,29 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::address::is_loopback;
 
+/// Bytes that may come before anything can be made of them. The longest row that is read takes a
+/// third of them.
+const MAX_UNREAD: u64 = 64 << 20;
+
+/// Counts what came since the last row, because libsql takes in any answer to its end.
+#[derive(Clone, Default)]
+pub(super) struct Meter(Arc<AtomicU64>);
+
+impl Meter {
+    /// Something could be made of what came.
+    pub(super) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn count(&self, bytes: usize) -> io::Result<()> {
+        let bytes = bytes as u64;
+        if self.0.fetch_add(bytes, Ordering::Relaxed) + bytes > MAX_UNREAD {
+            return Err(io::Error::other("its answer has no end"));
+        }
+        Ok(())
+    }
+}
+
 /// Opens connections.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -31,10 +55,11 @@ pub(super) struct Connector {
     /// cannot talk the token out of TLS, or out of this machine without TLS.
     host: String,
     patience: Duration,
+    meter: Meter,
 }
 
 impl Connector {
-    pub(super) fn new(url: &str, patience: Duration) -> Self {
+    pub(super) fn new(url: &str, patience: Duration, meter: Meter) -> Self {
         let tls = url.starts_with("https:");
         let host = url.parse().ok();
         let host = host.and_then(|uri: Uri| Some(uri.host()?.to_owned()));
@@ -42,6 +67,7 @@ impl Connector {
             tls: tls.then(|| TlsConnector::from(Arc::new(config()))),
             host: host.unwrap_or_default(),
             patience,
+            meter,
         }
     }
 
@@ -64,11 +90,11 @@ impl Connector {
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls else {
-            return Ok(Socket::Plain(stream));
+            return Ok(Socket::new(Stream::Plain(stream), self.meter));
         };
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let stream = tls.connect(name, stream).await?;
-        Ok(Socket::Secure(Box::new(stream)))
+        Ok(Socket::new(Stream::Secure(Box::new(stream)), self.meter))
     }
 }
 
@@ -104,23 +130,32 @@ impl tower_service::Service<Uri> for Connector {
 }
 
 /// A connection.
-pub(super) enum Socket {
+pub(super) struct Socket {
+    stream: Stream,
+    meter: Meter,
+}
+
+enum Stream {
     Plain(TcpStream),
     Secure(Box<TlsStream<TcpStream>>),
 }
 
 impl Socket {
+    fn new(stream: Stream, meter: Meter) -> Self {
+        Self { stream, meter }
+    }
+
     fn read(self: Pin<&mut Self>) -> Pin<&mut (dyn AsyncRead + Unpin)> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream),
-            Self::Secure(stream) => Pin::new(stream.as_mut()),
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream),
+            Stream::Secure(stream) => Pin::new(stream.as_mut()),
         }
     }
 
     fn write(self: Pin<&mut Self>) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream),
-            Self::Secure(stream) => Pin::new(stream.as_mut()),
+        match &mut self.get_mut().stream {
+            Stream::Plain(stream) => Pin::new(stream),
+            Stream::Secure(stream) => Pin::new(stream.as_mut()),
         }
     }
 }
@@ -133,11 +168,13 @@ impl Connection for Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.read().poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(self.as_mut().read().poll_read(context, buffer))?;
+        Poll::Ready(self.meter.count(buffer.filled().len() - before))
     }
 }
 

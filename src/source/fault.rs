@@ -1,5 +1,9 @@
 //! What is wrong with a store, as far as libsql's messages tell, and whether trying again may help.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::address::Address;
@@ -18,13 +22,14 @@ const SQLITE_LOCKED: i32 = 6;
 const TOO_BIG: &str = "SQLITE_TOOBIG";
 
 /// What is said of a server, or a file, that is none of libSQL's.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 10] = [
     TOO_BIG,
     "invalid HTTP",
     "invalid peer certificate",
     "InvalidContentType",
     "json error",
     "file is not a database",
+    "has no end",
     "malformed",
     "unexpected response",
     "of another kind",
@@ -150,6 +155,17 @@ impl Fault {
             Kind::Transient => "check the path, then run the same command again",
         }
     }
+}
+
+/// What a future ends with; `None` where it panics, as libsql does at an error that is no UTF-8.
+pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        // It is not polled again.
+        let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        poll.map_or(Poll::Ready(None), |poll| poll.map(Some))
+    })
+    .await
 }
 
 /// A foreign message as part of one of ours.

@@ -264,3 +264,18 @@ fn an_address_without_sense_that_a_server_names_is_an_error() {
         Reader::of(proxy.url()).retries(0).fails(Unreachable);
     }
 }
+
+#[test]
+fn rows_that_are_long_and_many_are_no_answer_without_end() {
+    // What the server hands out at most, and three times what may come at once.
+    let (_dir, path) = made::changed(
+        "0.1.47",
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 70)
+         INSERT INTO metadata (key, value) SELECT 'long ' || n, hex(zeroblob(1900000)) FROM n;",
+    );
+    let Some(server) = Sqld::of(&path) else {
+        return;
+    };
+    let read = Reader::of(server.url()).retries(0).all().unwrap();
+    assert!(read == Reader::of(&path).all().unwrap());
+}
