@@ -139,6 +139,11 @@ impl Client {
         }
     }
 
+    /// Gives the connection up; the next question makes one anew.
+    pub(super) fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
     /// Waits before the next attempt.
     ///
     /// # Errors

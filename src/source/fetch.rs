@@ -43,11 +43,14 @@ pub(super) async fn fetch(
         chunk: Vec::new(),
         bytes: 0,
     };
-    let end = match reading.all(&mut *client.lock().await).await {
+    let mut client = client.lock().await;
+    let end = match reading.all(&mut client).await {
         Ok(()) => Message::End,
         Err(Stop::Fault(fault)) => Message::Fault(fault),
-        Err(Stop::Unwanted) => return,
+        // The rest of an answer would be taken for the beginning of the next one.
+        Err(Stop::Unwanted) => return client.disconnect(),
     };
+    drop(client);
     // Whoever has gone does not want to know.
     let _ = reading.to.send(end).await;
 }

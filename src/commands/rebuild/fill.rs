@@ -133,7 +133,10 @@ impl<'a> Filler<'a> {
                     self.progress.unreadable.add(|| (bytes, row));
                 }
             }
-            self.progress.after = Some(id);
+            // The id of a row without a legible one is not what it has in the store.
+            if !id.contains(char::REPLACEMENT_CHARACTER) {
+                self.progress.after = Some(id);
+            }
             steps.tick()?;
         }
         Ok(())
