@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod durable;
 pub mod engine;
 pub mod generation;
 pub mod hold;

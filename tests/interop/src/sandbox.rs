@@ -55,6 +55,12 @@ impl Fixture {
         self.folder.join("truth.json")
     }
 
+    /// The durable database with the same rows, which must only be copied; some fixtures have none.
+    #[must_use]
+    pub fn database(&self) -> Option<PathBuf> {
+        Some(self.folder.join("turso.db")).filter(|database| database.is_file())
+    }
+
     /// The cache, which must only be copied.
     #[must_use]
     pub fn cache(&self) -> PathBuf {
