@@ -66,7 +66,13 @@ impl RedbCache {
     pub fn run(&self, arguments: &[&str]) -> Result<Run> {
         let mut command = Command::new(&self.binary);
         command.arg("--cache").arg(&self.cache).args(arguments);
-        for variable in ["REDB_CACHE_PATH", "REDB_MAX_CACHE_SIZE", "REDB_TTL_SECONDS"] {
+        for variable in [
+            "REDB_CACHE_PATH",
+            "REDB_MAX_CACHE_SIZE",
+            "REDB_TTL_SECONDS",
+            "TURSO_DATABASE_URL",
+            "TURSO_AUTH_TOKEN",
+        ] {
             command.env_remove(variable);
         }
         command.env("NO_COLOR", "1").stdin(Stdio::null());
