@@ -6,6 +6,7 @@
 mod case;
 mod figures;
 pub mod ours;
+pub mod rebuild;
 mod table;
 pub mod upstream;
 mod workload;

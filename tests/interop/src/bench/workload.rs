@@ -1,5 +1,7 @@
 //! What both engines work on: the same episodes, asked for in the same order.
 
+use std::ops::Range;
+
 use do_memory_core::Episode;
 use uuid::Uuid;
 
@@ -63,9 +65,7 @@ impl Workload {
         let mut make = |count: usize| -> Vec<Episode> {
             let seeds = next..next + count as u64;
             next = seeds.end;
-            seeds
-                .map(|seed| synthetic::episode(id(seed), seed))
-                .collect()
+            Self::episodes(seeds)
         };
         let filling = make(plan.episodes);
         let singles = make(plan.stores);
@@ -87,6 +87,14 @@ impl Workload {
             hot,
             row_size,
         }
+    }
+
+    /// An episode for each seed.
+    #[must_use]
+    pub fn episodes(seeds: Range<u64>) -> Vec<Episode> {
+        seeds
+            .map(|seed| synthetic::episode(id(seed), seed))
+            .collect()
     }
 }
 

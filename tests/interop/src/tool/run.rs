@@ -1,5 +1,6 @@
 //! One run of the binary, and what it printed.
 
+use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -26,6 +27,8 @@ pub struct Run {
     pub stderr: String,
     /// From start to exit.
     pub took: Duration,
+    /// The most memory that it had at once, in bytes; `None` where the system does not tell.
+    pub peak: Option<u64>,
 }
 
 pub(super) fn run_to_end(mut command: Command, name: String) -> Result<Run> {
@@ -37,10 +40,13 @@ pub(super) fn run_to_end(mut command: Command, name: String) -> Result<Run> {
         .with_context(|| name.clone())?;
     let stdout = read_aside(child.stdout.take());
     let stderr = read_aside(child.stderr.take());
+    let mut peak = None;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
+        // It can only be asked while it runs.
+        peak = peak_of(child.id()).or(peak);
         if started.elapsed() > PATIENCE {
             child.kill()?;
             bail!("{name} did not end in {PATIENCE:?}");
@@ -55,7 +61,17 @@ pub(super) fn run_to_end(mut command: Command, name: String) -> Result<Run> {
         stdout: text(stdout),
         stderr: text(stderr),
         took,
+        peak,
     })
+}
+
+fn peak_of(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib << 10)
 }
 
 fn read_aside(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
