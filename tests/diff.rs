@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::{Fixture, altered_store, copy_of, json, names, refusal, run, state, store_of, stores};
+use redb_cache::{RedbConfig, RedbStorage};
 use serde_json::Value;
 
 /// What a diff says of a table.
@@ -252,4 +253,76 @@ fn a_store_that_cannot_be_asked_stops_the_migration() {
     );
     assert!(state(&cache) == before);
     assert_eq!(names(dir.path()), ["cache.redb"]);
+}
+
+#[test]
+fn a_cache_that_is_full_misses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("cache.redb");
+    let config = RedbConfig {
+        max_cache_size: 10,
+        ..RedbConfig::default()
+    };
+    RedbStorage::with_full_config(&cache, config)
+        .unwrap()
+        .close()
+        .unwrap();
+    let store = store_of("0.1.47").unwrap();
+    json(&cache, &["rebuild", "--from", &store, "--yes"], 0);
+    let report = json(&cache, &["diff", "--from", &store], 0);
+    assert_eq!(table(&report, "episodes")["beyond_limit"], 60);
+    assert_eq!(table(&report, "episodes")["equal"], 10);
+    let repaired = json(&cache, &["rebuild", "--from", &store, "--only-missing"], 0);
+    assert_eq!(repaired["rows"], 0);
+}
+
+#[test]
+fn what_the_store_has_no_table_for_is_not_called_equal() {
+    let (_dir, cache) = copy_of("0.1.47");
+    let store = store_of("0.1.6").unwrap();
+    refusal(
+        &cache,
+        &["diff", "--from", &store, "--table", "procedural"],
+        2,
+    );
+}
+
+#[test]
+fn tags_that_the_store_lost_are_a_difference() {
+    let (_dir, store) = altered_store("0.1.47", "DELETE FROM episode_tags;");
+    let (_dir, cache) = copy_of("0.1.47");
+    let report = json(&cache, &["diff", "--from", &store], 3);
+    let tagged = common::truth("0.1.47")["episodes"]
+        .as_object()
+        .unwrap()
+        .clone();
+    let tagged = tagged
+        .values()
+        .filter(|row| row["tags"] != serde_json::json!([]));
+    let episodes = table(&report, "episodes");
+    let differ = keys(&episodes["different"]).len() + keys(&episodes["older_in_cache"]).len();
+    assert_eq!(differ, tagged.count());
+}
+
+#[test]
+fn an_old_cache_is_equal_where_its_bytes_are_those_of_the_store() {
+    for (release, store) in stores() {
+        let (_dir, cache) = copy_of(&release);
+        let args = ["diff", "--from", &store, "--table", "episodes"];
+        let report = json(&cache, &args, 0);
+        assert_eq!(report["equal"], true, "{release}");
+    }
+}
+
+#[test]
+fn a_repaired_episode_has_the_revision_of_the_store() {
+    let (_dir, cache, _store_dir, store, ids) = differing();
+    json(&cache, &["rebuild", "--from", &store, "--only-stale"], 0);
+    let revisions = run(&cache, &["export", "episode_revisions"]).stdout;
+    let mut rows = revisions.split(|byte| *byte == b'\n');
+    let row = rows.find_map(|line| {
+        let row: Value = serde_json::from_slice(line).ok()?;
+        (row["key"] == *ids[0]).then_some(row)
+    });
+    assert_eq!(row.unwrap()["value"], 9_000_000_000_000_i64);
 }

@@ -208,6 +208,25 @@ fn a_damaged_cache_is_replaced_and_a_newer_or_foreign_file_is_not() {
     assert_eq!(report["only_in_old"], Value::Null);
     json(&cache, &["health", "--deep"], 0);
 
+    // Damage that only shows when the rows are read.
+    let (_dir, cache) = copy_of("0.1.47");
+    let mut bytes = std::fs::read(&cache).unwrap();
+    let text = b"nosteps-1: task #1";
+    let at = bytes
+        .windows(text.len())
+        .position(|part| part == text)
+        .unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&cache, &bytes).unwrap();
+    refusal(
+        &cache,
+        &["rebuild", "--from", &store, "--table", "patterns", "--yes"],
+        13,
+    );
+    let report = json(&cache, &["rebuild", "--from", &store, "--yes"], 0);
+    assert_eq!(report["only_in_old"], Value::Null);
+    json(&cache, &["health", "--deep"], 0);
+
     let (dir, cache) = copy_of("0.1.34");
     let mut bytes = std::fs::read(&cache).unwrap();
     bytes[64] = 9;
@@ -423,6 +442,28 @@ fn the_later_of_two_rows_for_one_vector_counts() {
             vector
         };
         assert_eq!(both["embeddings"][key], *wanted, "{key}");
+    }
+}
+
+#[test]
+fn the_later_of_two_vectors_counts_whatever_names_they_were_stored_under() {
+    let item = "37766496-4f6f-53a7-bc6e-c8d527370d9d";
+    for (first, second) in [("aaa", "bbb"), ("bbb", "aaa")] {
+        let (_dir, store) = altered_store(
+            "0.1.47",
+            &format!(
+                "DELETE FROM embeddings;
+                 INSERT INTO embeddings
+                     (embedding_id, item_id, item_type, embedding_data, dimension, model, created_at)
+                 VALUES ('{first}', 'episode_{item}', 'unknown', '[1.0]', 1, 'm', 1000),
+                        ('{second}', '{item}', 'episode', '[2.0]', 1, 'm', 2000);"
+            ),
+        );
+        let (_dir, cache) = rebuilt(&store, &[]);
+        let vectors = rows(&export(&cache))["embeddings"].clone();
+        let key = format!("episode_{item}");
+        assert_eq!(vectors, serde_json::json!({key: [2.0]}));
+        json(&cache, &["diff", "--from", &store], 0);
     }
 }
 

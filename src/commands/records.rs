@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use super::migrate::settle;
 use super::{Context, access};
 use crate::cache::compression::Dictionaries;
 use crate::cache::record::Record;
@@ -171,11 +172,30 @@ impl Decoder {
     /// # Errors
     /// What is wrong with the bytes.
     pub fn read(&self, table: Table, plain: &[u8]) -> Result<Record, String> {
+        self.read_beside(table, plain, None)
+    }
+
+    /// The same of a row that is somewhere else, too: an episode there settles what the bytes of
+    /// this one leave open.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    pub fn read_beside(
+        &self,
+        table: Table,
+        plain: &[u8],
+        other: Option<&Record>,
+    ) -> Result<Record, String> {
         match &self.0 {
-            Some(survey) => survey
-                .decode(table, plain)
-                .map(|decoded| decoded.record)
-                .map_err(|error| error.to_string()),
+            Some(survey) => {
+                let mut decoded = survey
+                    .decode(table, plain)
+                    .map_err(|error| error.to_string())?;
+                if let Some(Record::Episode(other)) = other {
+                    settle(&mut decoded, other);
+                }
+                Ok(decoded.record)
+            }
             None => match Record::decode(table, plain) {
                 Some(read) => read.map_err(|misfit| misfit.to_string()),
                 None => Err("its table holds no records".to_owned()),

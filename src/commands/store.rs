@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{access, values};
 use crate::cache::Table;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{Address, Kind, Patience, Store, Token};
+use crate::source::{Address, Kind, Patience, Store, Survey, Token};
 
 /// The variable that the token comes from, unless a file is named.
 const TOKEN: &str = "TURSO_AUTH_TOKEN";
@@ -72,16 +72,16 @@ impl StoreArgs {
             retries: self.retries,
         };
         let token = if address.is_remote() {
-            self.token()?
+            self.token(check)?
         } else {
             None
         };
         Store::open(address, token, patience, check)
     }
 
-    fn token(&self) -> Result<Option<Token>> {
+    fn token(&self, check: &dyn Fn() -> Result<()>) -> Result<Option<Token>> {
         if let Some(path) = &self.auth_token_file {
-            return match Token::read(path)? {
+            return match Token::read(path, check)? {
                 None => Err(empty(path)),
                 token => Ok(token),
             };
@@ -117,6 +117,21 @@ pub fn tables(names: &[String]) -> Result<BTreeSet<Table>> {
         })
     });
     named.collect()
+}
+
+/// A table that the store does not have says nothing about that of the cache.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] where the store does not have one of these.
+pub fn require_there(tables: &BTreeSet<Table>, survey: &Survey) -> Result<()> {
+    let there: BTreeSet<Table> = survey.tables.iter().map(|(kind, _)| kind.table()).collect();
+    match tables.difference(&there).next() {
+        Some(table) => Err(Error::new(
+            ErrorKind::Usage,
+            format!("the durable store has no table for {table}"),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn empty(path: &Path) -> Error {

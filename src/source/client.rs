@@ -139,6 +139,10 @@ impl Client {
         }
     }
 
+    pub(super) const fn is_remote(&self) -> bool {
+        self.remote
+    }
+
     /// Gives the connection up; the next question makes one anew.
     pub(super) fn disconnect(&mut self) {
         self.connection = None;

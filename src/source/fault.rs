@@ -17,8 +17,7 @@ const TOLD: usize = 300;
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
 
-/// What a server says of a row that it does not hand out: sqld of those over 4 MiB, which a database
-/// can have that was made elsewhere.
+/// What a server says of a value that it does not hand out, for what stands beside the rows.
 const TOO_BIG: &str = "SQLITE_TOOBIG";
 
 /// What is said of a server, or a file, that is none of libSQL's.

@@ -12,12 +12,12 @@ use super::select::{MAX_ROW, PAGE, Part, Select};
 /// Bytes of rows that are handed over together.
 const CHUNK: u64 = 256 << 10;
 /// Chunks that may wait, so that reading and taking go on side by side.
-pub(super) const AHEAD: usize = 2;
+pub(super) const AHEAD: usize = 1;
 
 /// A row with its key as the store has it.
 pub(super) struct Fetched {
     pub(super) key: Vec<u8>,
-    /// `None` for a row that is longer than any may be.
+    /// `None` for a row that is longer than any may be, or has a cell that is.
     pub(super) cells: Option<Cells>,
     pub(super) size: u64,
 }
@@ -122,9 +122,11 @@ impl Reading {
 
     fn take(&mut self, row: &libsql::Row) {
         let size = match row.get_value(1) {
-            Ok(libsql::Value::Integer(size)) => u64::try_from(size).unwrap_or(0),
+            Ok(libsql::Value::Integer(size)) => size,
             _ => 0,
         };
+        let is_whole = u64::try_from(size).is_ok_and(|size| size <= MAX_ROW);
+        let size = size.unsigned_abs();
         let key = cell(row, 2).unwrap_or_default();
         let cells = Cells {
             names: Arc::clone(&self.select.names),
@@ -139,7 +141,7 @@ impl Reading {
         }
         self.chunk.push(Fetched {
             key,
-            cells: (size <= MAX_ROW).then_some(cells),
+            cells: is_whole.then_some(cells),
             size,
         });
     }

@@ -14,7 +14,10 @@ use super::survey::{Columns, Kept};
 /// Rows of one page.
 pub(super) const PAGE: usize = 1_000;
 /// Bytes of a row that are read. A longer one comes without its columns, and counts as unreadable.
-pub(super) const MAX_ROW: u64 = 16 << 20;
+/// A few rows are in memory at once, each of them several times.
+pub(super) const MAX_ROW: u64 = 8 << 20;
+/// Bytes of a key. No page is turned by a longer one.
+const MAX_KEY: u64 = 64 << 10;
 
 /// A question about a table.
 #[derive(Clone)]
@@ -26,6 +29,12 @@ pub(super) struct Select {
     key: &'static str,
     /// What is in a column.
     plain: Vec<String>,
+    /// The length of each of them.
+    lengths: Vec<String>,
+    /// Bytes that a cell may have.
+    longest: u64,
+    /// Whether a row has a key by which pages can be turned.
+    has_key: String,
     /// What takes a question of its own to find out.
     computed: Vec<String>,
     /// Which rows are wanted at all, and the parameters of that.
@@ -61,6 +70,9 @@ impl Select {
             names: names.into(),
             table: shape.table,
             key: shape.key,
+            lengths: plain.iter().map(|cell| columns.length_of(cell)).collect(),
+            longest: columns.longest_cell(),
+            has_key: has_key(shape.key, columns),
             plain,
             computed,
             wanted,
@@ -86,9 +98,9 @@ impl Select {
     pub(super) fn ask(&self, part: &Part) -> (String, Vec<Value>) {
         let key = self.key;
         let (limits, mut parameters) = match part {
-            Part::After(None) => (format!("typeof(t.{key}) = 'text'"), Vec::new()),
+            Part::After(None) => (self.has_key.clone(), Vec::new()),
             Part::After(Some(after)) => (
-                format!("typeof(t.{key}) = 'text' AND t.{key} > CAST(? AS TEXT)"),
+                format!("{} AND t.{key} > CAST(? AS TEXT)", self.has_key),
                 vec![Value::Blob(after.clone())],
             ),
             Part::Keys(keys) => (
@@ -100,25 +112,29 @@ impl Select {
         (self.marked(&limits), parameters)
     }
 
-    /// The rows with their size before them, and the row after the last.
+    /// The rows with their size before them, and the row after the last. The size of a row of which
+    /// the store does not give every cell is negative.
     ///
     /// First a page is picked, with the sizes and what must be computed; then its rows are read, in
     /// the order of the page. In one step SQLite would carry every column from one stage of the
     /// question to the next, and add the sizes up anew for each column: four times the work.
     fn marked(&self, limits: &str) -> String {
         let (table, key, wanted) = (self.table, self.key, &self.wanted);
-        let mut picked = vec!["t.rowid AS r".to_owned()];
-        let sizes: Vec<_> = self.plain.iter().map(|cell| size(&blob(cell))).collect();
-        picked.push(format!("{} AS size", sizes.join(" + ")));
-        let mut size_of_all = "p.size".to_owned();
+        let fits = format!("p.size <= {MAX_ROW} AND p.longest <= {}", self.longest);
+        let mut picked = vec![
+            "t.rowid AS r".to_owned(),
+            format!("{} AS size", self.lengths.join(" + ")),
+            format!("max(0, {}) AS longest", self.lengths.join(", ")),
+        ];
+        let mut size = "p.size".to_owned();
         let mut columns: Vec<_> = self
             .plain
             .iter()
-            .map(|cell| format!("CASE WHEN p.size <= {MAX_ROW} THEN {} END", blob(cell)))
+            .map(|cell| format!("CASE WHEN {fits} THEN {} END", blob(cell)))
             .collect();
         for (at, cell) in self.computed.iter().enumerate() {
             picked.push(format!("{} AS c{at}", blob(cell)));
-            size_of_all.push_str(&format!(" + {}", size(&format!("p.c{at}"))));
+            size.push_str(&format!(" + coalesce(length(p.c{at}), 0)"));
             columns.push(format!(
                 "CASE WHEN length(p.c{at}) <= {MAX_ROW} THEN p.c{at} END"
             ));
@@ -126,10 +142,11 @@ impl Select {
         let key_cell = blob(&format!("t.{key}"));
         let nothing = vec!["NULL"; self.names.len()].join(", ");
         format!(
-            "SELECT 0, {size_of_all}, {key_cell}, {} FROM \
+            "SELECT 0, CASE WHEN p.longest <= {} THEN {size} ELSE -({size}) END, {key_cell}, {} FROM \
              (SELECT {} FROM {table} t WHERE {limits} AND {wanted} ORDER BY t.{key} LIMIT {PAGE}) p \
              CROSS JOIN {table} t ON t.rowid = p.r \
              UNION ALL SELECT 1, 0, NULL, {nothing}",
+            self.longest,
             columns.join(", "),
             picked.join(", ")
         )
@@ -138,10 +155,6 @@ impl Select {
 
 fn blob(cell: &str) -> String {
     format!("CAST({cell} AS BLOB)")
-}
-
-fn size(blob: &str) -> String {
-    format!("coalesce(length({blob}), 0)")
 }
 
 fn or_null(there: bool, cell: String) -> String {
@@ -194,13 +207,30 @@ fn wanted(kind: Kind, shape: &Shape, columns: &Columns, kept: &Kept) -> (String,
     (conditions.join(" AND "), parameters)
 }
 
-/// Whether a vector was stored again under another id, as by a later release: the later row counts.
+/// Whether a row has a key by which pages can be turned.
+pub(super) fn has_key(key: &str, columns: &Columns) -> String {
+    let length = columns.length_of(&format!("t.{key}"));
+    format!("typeof(t.{key}) = 'text' AND {length} <= {MAX_KEY}")
+}
+
+/// Whether a vector was stored again for the same key of the cache, as by a later release: the later
+/// row counts.
 pub(super) fn superseded(table: &str) -> String {
-    const RAW: &str = "IN ('embedding', 'unknown')";
+    // What may have the same key, by the column of which there is an index: the same id, or one with
+    // `episode_` or `pattern_` before it.
+    let pair = "o.item_id IN (t.item_id, t.item_type || '_' || t.item_id, substr(t.item_id, 9))";
     format!(
-        "EXISTS (SELECT 1 FROM {table} o WHERE o.item_id = t.item_id \
-         AND (o.item_type = t.item_type OR (o.item_type {RAW} AND t.item_type {RAW})) \
+        "EXISTS (SELECT 1 FROM {table} o WHERE {pair} AND {} = {} \
          AND (o.created_at > t.created_at \
-         OR (o.created_at = t.created_at AND o.embedding_id > t.embedding_id)))"
+         OR (o.created_at = t.created_at AND o.embedding_id > t.embedding_id)))",
+        cache_key("o"),
+        cache_key("t")
+    )
+}
+
+fn cache_key(of: &str) -> String {
+    format!(
+        "CASE WHEN {of}.item_type IN ('embedding', 'unknown') THEN {of}.item_id \
+         ELSE {of}.item_type || '_' || {of}.item_id END"
     )
 }

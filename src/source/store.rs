@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::fetch::{AHEAD, Fetched, Message, fetch};
 use super::row::Cells;
 use super::rows::{self, Entry, Unreadable, unreadable};
-use super::select::{MAX_ROW, PAGE, Part, Select};
+use super::select::{PAGE, Part, Select};
 use super::shape::Kind;
 use super::survey::{Kept, Survey};
 use super::token::Token;
@@ -84,8 +84,8 @@ impl<'a> Store<'a> {
     /// The wanted rows of a table in the order of the keys that the store gives them, after one of
     /// these, or from the first.
     #[must_use]
-    pub fn rows(&self, survey: &Survey, kind: Kind, after: Option<&str>) -> Rows<'_> {
-        let after = after.map(|key| key.as_bytes().to_vec());
+    pub fn rows(&self, survey: &Survey, kind: Kind, after: Option<&[u8]>) -> Rows<'_> {
+        let after = after.map(<[u8]>::to_vec);
         let select = Select::new(kind, &survey.columns, &survey.kept);
         self.fetch(select, vec![Part::After(after)])
     }
@@ -120,6 +120,7 @@ impl<'a> Store<'a> {
             parts: parts.into_iter(),
             coming: None,
             chunk: Vec::new().into_iter(),
+            last_key: Vec::new(),
         }
     }
 
@@ -170,9 +171,16 @@ pub struct Rows<'s> {
     parts: std::vec::IntoIter<Part>,
     coming: Option<mpsc::Receiver<Message>>,
     chunk: std::vec::IntoIter<Fetched>,
+    last_key: Vec<u8>,
 }
 
 impl Rows<'_> {
+    /// The key in the store of the row that came last, byte by byte.
+    #[must_use]
+    pub fn last_key(&self) -> &[u8] {
+        &self.last_key
+    }
+
     /// The next row with its key in the store, or why it cannot be read; `None` after the last one.
     ///
     /// # Errors
@@ -200,6 +208,7 @@ impl Rows<'_> {
     fn next_fetched(&mut self) -> Result<Option<Fetched>> {
         loop {
             if let Some(fetched) = self.chunk.next() {
+                self.last_key.clone_from(&fetched.key);
                 return Ok(Some(fetched));
             }
             if !self.receive()? {
@@ -250,7 +259,7 @@ fn read<T>(
     let row = match fetched.cells {
         Some(cells) => read(kind, &id, &cells),
         None => {
-            let why = format!("it has {} bytes, more than {MAX_ROW}", fetched.size);
+            let why = format!("it has {} bytes, more than can be read", fetched.size);
             Err(unreadable(kind, &id, &why))
         }
     };

@@ -7,22 +7,46 @@ use serde::{Deserialize, Serialize};
 
 use super::client::Client;
 use super::fault::Fault;
-use super::select::superseded;
+use super::select::{MAX_ROW, has_key, superseded};
 use super::shape::Kind;
 
-/// The columns of each table.
+/// Bytes of a value that sqld hands out, as measured: 5,000,000 still, and 7,000,000 not.
+const LONGEST_OF_SERVER: u64 = 5_000_000;
+
+/// The columns of each table, and what else decides how a question is put.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Columns(BTreeMap<String, BTreeSet<String>>);
+pub(super) struct Columns {
+    tables: BTreeMap<String, BTreeSet<String>>,
+    /// Whether the length of a value can be had without the value: SQLite 3.43 and later.
+    has_octet_length: bool,
+    is_remote: bool,
+}
 
 impl Columns {
     pub(super) fn has_table(&self, table: &str) -> bool {
-        self.0.contains_key(table)
+        self.tables.contains_key(table)
     }
 
     pub(super) fn has(&self, table: &str, column: &str) -> bool {
-        self.0
-            .get(table)
-            .is_some_and(|columns| columns.contains(column))
+        let columns = self.tables.get(table);
+        columns.is_some_and(|columns| columns.contains(column))
+    }
+
+    /// An expression for the bytes of a cell.
+    pub(super) fn length_of(&self, cell: &str) -> String {
+        match self.has_octet_length {
+            true => format!("coalesce(octet_length({cell}), 0)"),
+            false => format!("coalesce(length(CAST({cell} AS BLOB)), 0)"),
+        }
+    }
+
+    /// Bytes that a cell may have.
+    pub(super) const fn longest_cell(&self) -> u64 {
+        if self.is_remote {
+            LONGEST_OF_SERVER
+        } else {
+            MAX_ROW
+        }
     }
 }
 
@@ -110,7 +134,7 @@ pub struct Survey {
     /// The newest revision of an episode, in milliseconds since the epoch; `None` in a store that
     /// keeps none.
     pub watermark_ms: Option<i64>,
-    /// Whether any episode has a tag: do-memory 0.1.31 and before stored none.
+    /// Whether it holds tags: do-memory 0.1.31 and before stored none.
     pub has_tags: bool,
     /// Length of the database; `None` where the store does not say.
     pub bytes: Option<u64>,
@@ -208,21 +232,30 @@ fn number<N: std::str::FromStr>(cell: &Cell) -> Option<N> {
 }
 
 async fn columns(client: &mut Client) -> Result<Columns, Fault> {
-    let question = "SELECT m.name, p.name FROM sqlite_schema m, pragma_table_info(m.name) p \
-                    WHERE m.type = 'table'";
-    let mut columns = Columns::default();
-    for row in client.ask(question, Vec::new(), 2).await? {
-        if let [table, column] = row.as_slice()
-            && let (Some(table), Some(column)) = (text(table), text(column))
-        {
-            columns
-                .0
-                .entry(table.to_owned())
-                .or_default()
-                .insert(column.to_owned());
+    let question = "SELECT m.name, p.name, sqlite_version() \
+                    FROM sqlite_schema m, pragma_table_info(m.name) p WHERE m.type = 'table'";
+    let mut columns = Columns {
+        is_remote: client.is_remote(),
+        ..Columns::default()
+    };
+    for row in client.ask(question, Vec::new(), 3).await? {
+        let [table, column, version] = row.as_slice() else {
+            continue;
+        };
+        columns.has_octet_length = text(version).is_some_and(has_octet_length);
+        if let (Some(table), Some(column)) = (text(table), text(column)) {
+            let known = columns.tables.entry(table.to_owned());
+            known.or_default().insert(column.to_owned());
         }
     }
     Ok(columns)
+}
+
+/// Whether SQLite of that version has the function.
+fn has_octet_length(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let version: (u32, u32) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    version >= (3, 43)
 }
 
 fn require_columns(kind: Kind, columns: &Columns) -> Result<(), Fault> {
@@ -237,34 +270,35 @@ fn require_columns(kind: Kind, columns: &Columns) -> Result<(), Fault> {
     }
 }
 
+/// Three counts of a table: all rows, those without a key, and those that do not count.
+fn counted(kind: Kind, columns: &Columns) -> [String; 3] {
+    let shape = kind.shape();
+    let of = |what: &str, how: &str| format!("(SELECT {what} FROM {} t {how})", shape.table);
+    let has_key = has_key(shape.key, columns);
+    let without_key = format!("count(*) FILTER (WHERE NOT ({has_key}))");
+    if !matches!(kind, Kind::Embeddings(_)) {
+        return [of("count(*)", ""), of(&without_key, ""), "0".to_owned()];
+    }
+    // An index has all rows in far fewer pages, but plain SQLite sees the one for vectors as empty.
+    const TABLE: &str = "NOT INDEXED";
+    let superseded = format!("count(*) FILTER (WHERE {})", superseded(shape.table));
+    [
+        of("count(*)", TABLE),
+        of(&without_key, TABLE),
+        of(&superseded, TABLE),
+    ]
+}
+
 /// Counts everything in one statement, which sees one state of the store.
 async fn count(
     client: &mut Client,
     columns: &Columns,
     kinds: &[Kind],
 ) -> Result<(Vec<(Kind, Count)>, Option<i64>, bool), Fault> {
-    let mut counts = Vec::new();
-    for kind in kinds {
-        let shape = kind.shape();
-        // An index has all rows in far fewer pages, but plain SQLite sees the one for vectors as empty.
-        let how = match kind {
-            Kind::Embeddings(_) => "NOT INDEXED",
-            _ => "",
-        };
-        let of = |what: &str| format!("(SELECT {what} FROM {} t {how})", shape.table);
-        counts.push(of("count(*)"));
-        counts.push(of(&format!(
-            "count(*) FILTER (WHERE typeof(t.{}) <> 'text')",
-            shape.key
-        )));
-        counts.push(match kind {
-            Kind::Embeddings(_) => of(&format!(
-                "count(*) FILTER (WHERE {})",
-                superseded(shape.table)
-            )),
-            _ => "0".to_owned(),
-        });
-    }
+    let mut counts: Vec<_> = kinds
+        .iter()
+        .flat_map(|kind| counted(*kind, columns))
+        .collect();
     let or_null = |table: &str, what: &str| match columns.has_table(table) {
         true => format!("(SELECT {what} FROM {table})"),
         false => "NULL".to_owned(),
@@ -288,9 +322,7 @@ async fn count(
         });
     let watermark_ms = rest.first().and_then(number);
     let tags: Option<u64> = rest.get(1).and_then(number);
-    Ok((
-        tables.collect(),
-        watermark_ms,
-        tags.is_some_and(|tags| tags > 0),
-    ))
+    // From do-memory 0.1.32 on, of which this table is, they are stored.
+    let has_tags = tags > Some(0) || kinds.contains(&Kind::EpisodePatternRelationships);
+    Ok((tables.collect(), watermark_ms, has_tags))
 }

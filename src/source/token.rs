@@ -1,14 +1,25 @@
 //! The secret that a durable store asks for. It goes into the header of a request and nowhere else.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of a token file that are read at most. Tokens have a few hundred.
-const MAX_BYTES: u64 = 64 << 10;
+const MAX_BYTES: usize = 64 << 10;
+/// How long a wait for the writer is deaf to an interruption.
+const STEP: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
 /// So many characters in a row that are also in the token are no coincidence.
 const TELLING: usize = 12;
 const HIDDEN: &str = "<token>";
@@ -35,22 +46,26 @@ impl Token {
         Ok((!token.is_empty()).then(|| Self(token.to_owned())))
     }
 
-    /// Reads a token from a file, or from standard input where the path is `-`.
+    /// Reads a token from a file, or from standard input where the path is `-`. `check` is called
+    /// while whoever writes it is waited for.
     ///
     /// # Errors
-    /// When there is none to read, and as [`Token::new`].
-    pub fn read(path: &Path) -> Result<Option<Self>> {
-        let text = if path == Path::new("-") {
-            bounded(io::stdin().lock())
-        } else {
-            File::open(path).and_then(bounded)
-        };
-        let text = text.map_err(|error| {
+    /// When there is none to read, those of `check`, and as [`Token::new`].
+    pub fn read(path: &Path, check: &dyn Fn() -> Result<()>) -> Result<Option<Self>> {
+        let unreadable = |error: io::Error| {
             Error::new(ErrorKind::Usage, "the token cannot be read")
                 .at(path)
                 .caused_by(error)
-        })?;
-        Self::new(&text)
+        };
+        let text = if path == Path::new("-") {
+            whole(io::stdin().lock(), check)
+        } else {
+            // Of a pipe, which nobody may have at the other end yet.
+            let flags = OFlags::NONBLOCK.bits().cast_signed();
+            let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+            whole(file.map_err(unreadable)?, check)
+        };
+        Self::new(&text?.map_err(unreadable)?)
     }
 
     /// The secret itself.
@@ -90,16 +105,32 @@ impl Token {
     }
 }
 
-fn bounded(input: impl Read) -> io::Result<String> {
-    let mut text = String::new();
-    let read = input.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if read as u64 > MAX_BYTES {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is too long for a token",
-        ));
+/// Everything that is written, at most so much as a token can be.
+fn whole(
+    mut input: impl Read + AsFd,
+    check: &dyn Fn() -> Result<()>,
+) -> Result<io::Result<String>> {
+    let mut bytes = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        check()?;
+        let mut ready = [PollFd::new(&input, PollFlags::IN)];
+        if matches!(poll(&mut ready, Some(&STEP)), Ok(0) | Err(Errno::INTR)) {
+            continue;
+        }
+        match input.read(&mut part) {
+            Ok(0) => break,
+            Ok(read) => bytes.extend_from_slice(part.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        if bytes.len() > MAX_BYTES {
+            let long = "it is too long for a token";
+            return Ok(Err(io::Error::new(io::ErrorKind::InvalidData, long)));
+        }
     }
-    Ok(text)
+    let text = String::from_utf8(bytes);
+    Ok(text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text")))
 }
 
 impl fmt::Debug for Token {

@@ -313,23 +313,27 @@ fn a_row_that_is_too_long_is_listed_and_one_that_is_almost_is_read() {
     let (_dir, path) = made::changed(
         "0.1.47",
         "INSERT INTO metadata (key, value) VALUES
-         ('almost', hex(zeroblob(8 << 20))), ('long', hex(zeroblob(8 << 20)) || '0');",
+         ('almost', hex(zeroblob(4 << 20))), ('long', hex(zeroblob(4 << 20)) || '0'),
+         ('middling', hex(zeroblob(2400000))), (hex(zeroblob(40000)), 'a key of that length');",
     );
     let read = Reader::of(&path).all().unwrap();
     let metadata = of(&read, Kind::Metadata);
-    assert!(metadata["almost"].2.is_ok());
+    assert!(metadata["almost"].2.is_ok() && metadata["middling"].2.is_ok());
     let told = why(metadata["long"]);
-    assert!(told.contains("16777217 bytes"), "{told}");
+    assert!(told.contains("8388609 bytes"), "{told}");
+    assert_eq!(metadata.len(), 4, "a key that is too long turns no page");
 
-    // The server itself cannot even tell how long they are.
+    // The server hands out no value of more than five megabytes, but tells how long they are.
     let Some(server) = Sqld::of(&path) else {
         return;
     };
-    let told = Reader::of(server.url()).fails(Unreachable);
-    assert!(
-        told.contains("too big") && told.contains("--from"),
-        "{told}"
-    );
+    let read = Reader::of(server.url()).all().unwrap();
+    let metadata = of(&read, Kind::Metadata);
+    assert!(metadata["middling"].2.is_ok());
+    for (key, bytes) in [("almost", "8388608 bytes"), ("long", "8388609 bytes")] {
+        let told = why(metadata[key]);
+        assert!(told.contains(bytes), "{told}");
+    }
 }
 
 #[test]

@@ -136,12 +136,21 @@ fn same_parameters(cached: &mut [ExecutionStep], stored: &mut [ExecutionStep]) {
     for (cached, stored) in cached.iter_mut().zip(stored) {
         let read = |step: &ExecutionStep| serde_json::from_str::<Value>(&step.parameters_json).ok();
         if cached.parameters_json != stored.parameters_json
+            && is_exact(&cached.parameters_json)
             && let (Some(a), Some(b)) = (read(cached), read(stored))
             && a == b
         {
             cached.parameters_json.clone_from(&stored.parameters_json);
         }
     }
+}
+
+/// Whether no number of a text has more digits than are kept when it is read.
+fn is_exact(json: &str) -> bool {
+    const DIGITS: usize = 15;
+    let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
+    let parts = json.split(|c: char| !c.is_ascii_digit() && c != '.');
+    parts.map(digits).all(|digits| digits <= DIGITS)
 }
 
 /// Patterns of do-memory 0.1.7 and before do not say of what effect they were: what was never used

@@ -28,10 +28,12 @@ pub struct Comparison<'a> {
     source: Source<'a>,
     decoder: Decoder,
     steps: Steps<'a>,
+    /// Episodes that the cache may have more than it has; `None` is no limit.
+    room: Option<u64>,
 }
 
 impl<'a> Comparison<'a> {
-    /// Prepares to compare these tables of a cache of any era.
+    /// Prepares to compare these tables of a cache of any era, which has so many episodes at most.
     ///
     /// # Errors
     /// When the cache cannot be read or is of an unknown layout.
@@ -41,9 +43,13 @@ impl<'a> Comparison<'a> {
         survey: &'a Survey,
         snapshot: &'a Snapshot,
         tables: &BTreeSet<Table>,
+        limit: Option<u64>,
     ) -> Result<Self> {
         let source = Source::of(snapshot)?;
+        let episodes = snapshot.table(Table::Episodes.name())?;
+        let episodes = episodes.map_or(0, |info| info.rows);
         Ok(Self {
+            room: limit.map(|limit| limit.saturating_sub(episodes)),
             decoder: source.decoder(context, tables)?,
             source,
             store,
@@ -68,7 +74,10 @@ impl<'a> Comparison<'a> {
             let mut rows = self.store.rows(self.survey, kind, None);
             while let Some((id, row)) = rows.next()? {
                 self.steps.tick()?;
-                let key = row.as_ref().map_or(id.as_str(), |entry| entry.key.as_str());
+                let key = match &row {
+                    Ok(entry) => entry.key.as_str(),
+                    Err(row) => row.key.as_deref().unwrap_or(&id),
+                };
                 if !seen.insert(digest(key)) {
                     continue;
                 }
@@ -91,9 +100,40 @@ impl<'a> Comparison<'a> {
         })
     }
 
+    /// Whether the cache need not have a row: it is full, or has not the episode that the row hangs
+    /// on.
+    fn is_beyond_limit(&mut self, entry: &source::Entry) -> Result<bool> {
+        let (Some(room), source::Value::Record(record)) = (&mut self.room, &entry.value) else {
+            return Ok(false);
+        };
+        let episodes = match record {
+            Record::Episode(_) => {
+                let is_full = *room == 0;
+                *room = room.saturating_sub(1);
+                return Ok(is_full);
+            }
+            Record::Embedding(_) => match entry.key.strip_prefix("episode_") {
+                Some(episode) => vec![episode.to_owned()],
+                None => Vec::new(),
+            },
+            Record::Summary(summary) => vec![summary.episode_id.to_string()],
+            Record::Relationship(it) => {
+                vec![it.from_episode_id.to_string(), it.to_episode_id.to_string()]
+            }
+            Record::EpisodePatternRelationship(it) => vec![it.episode_id.to_string()],
+            _ => Vec::new(),
+        };
+        for episode in episodes {
+            if self.source.get(Table::Episodes, &episode)?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Compares a row of the store with that of the cache.
     fn stored(
-        &self,
+        &mut self,
         kind: Kind,
         id: &str,
         row: Result<source::Entry, Unreadable>,
@@ -111,7 +151,12 @@ impl<'a> Comparison<'a> {
             Ok(entry) if is_kept_apart(table, &entry.key) => Ok(()),
             Ok(entry) => {
                 let Some(cached) = self.source.get(table, &entry.key)? else {
-                    return visit(found(&entry.key, None, Verdict::MissingInCache));
+                    let verdict = if self.is_beyond_limit(&entry)? {
+                        Verdict::BeyondLimit
+                    } else {
+                        Verdict::MissingInCache
+                    };
+                    return visit(found(&entry.key, None, verdict));
                 };
                 let verdict = self.verdict(table, &entry, cached.plain)?;
                 visit(found(&entry.key, Some(cached.digest), verdict))
@@ -136,7 +181,7 @@ impl<'a> Comparison<'a> {
         };
         let cached = plain
             .map_err(|error| error.to_string())
-            .and_then(|plain| self.decoder.read(table, &plain));
+            .and_then(|plain| self.decoder.read_beside(table, &plain, Some(stored)));
         let cached = match cached {
             Ok(cached) => cached,
             Err(why) => return Ok(Verdict::Undecodable { why }),

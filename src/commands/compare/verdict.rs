@@ -25,6 +25,8 @@ pub enum Verdict {
     Equal,
     /// The store alone has it.
     MissingInCache,
+    /// The store alone has it, and the limit of the cache does not let it have more.
+    BeyondLimit,
     /// The cache alone has it.
     MissingInStore,
     /// Both have it, and the store's changed later.

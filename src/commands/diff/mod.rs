@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use self::report::{DiffReport, TableDiff};
 use super::compare::{Comparison, Found, Size, Verdict, kinds};
+use super::rebuild::Old;
 use super::store::{self, StoreArgs};
 use super::{Context, access, values};
 use crate::cache::Table;
@@ -51,9 +52,14 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<DiffReport> {
     // Without a cache there is nothing to ask the store.
     Header::read(&context.cache).map_err(|error| error.at(&context.cache))?;
     let survey = store.survey(Kept::default())?;
+    if !args.table.is_empty() {
+        store::require_there(&tables, &survey)?;
+    }
+    let old = Old::look(context)?;
+    let limit = old.and_then(|old| Some(old.limits?.max_cache_size));
     let mut report = DiffReport::new(store.address().to_string(), args.sample.is_some());
     access::stream(context, |snapshot| {
-        let mut comparison = Comparison::new(context, &store, &survey, snapshot, &tables)?;
+        let mut comparison = Comparison::new(context, &store, &survey, snapshot, &tables, limit)?;
         for table in tables
             .iter()
             .filter(|table| kinds(&survey, **table).next().is_some())
@@ -91,7 +97,7 @@ fn in_store(survey: &Survey, table: Table) -> u64 {
 fn tell(context: &Context<'_>, found: &Found<'_>) {
     let (table, key) = (found.table, found.key);
     let what = match &found.verdict {
-        Verdict::Equal => return,
+        Verdict::Equal | Verdict::BeyondLimit => return,
         Verdict::MissingInCache => "missing in the cache".to_owned(),
         Verdict::MissingInStore => "missing in the store".to_owned(),
         Verdict::Older { fields } => format!("older in the cache: {}", fields.join(", ")),

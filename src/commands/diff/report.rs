@@ -27,6 +27,8 @@ pub(super) struct TableDiff {
     /// Rows of which something is said: all, or those of the sample.
     compared: u64,
     equal: u64,
+    /// Rows that the limit of the cache does not let it have.
+    beyond_limit: u64,
     missing_in_cache: List<String>,
     missing_in_store: List<String>,
     older_in_cache: List<Changed>,
@@ -56,6 +58,7 @@ impl TableDiff {
             in_store,
             compared: 0,
             equal: 0,
+            beyond_limit: 0,
             missing_in_cache: List::default(),
             missing_in_store: List::default(),
             older_in_cache: List::default(),
@@ -74,6 +77,7 @@ impl TableDiff {
         };
         match found.verdict {
             Verdict::Equal => self.equal += 1,
+            Verdict::BeyondLimit => self.beyond_limit += 1,
             Verdict::MissingInCache => self.missing_in_cache.add(key),
             Verdict::MissingInStore => self.missing_in_store.add(key),
             Verdict::Older { fields } => self.older_in_cache.add(|| changed(fields)),
@@ -84,7 +88,7 @@ impl TableDiff {
     }
 
     fn is_equal(&self) -> bool {
-        self.compared == self.equal
+        self.compared == self.equal + self.beyond_limit
     }
 }
 
@@ -143,6 +147,7 @@ impl Report for DiffReport {
             ]
         });
         let verdict = if self.equal { "equal" } else { "different" };
+        let beyond: u64 = self.tables.iter().map(|diff| diff.beyond_limit).sum();
         let compared: u64 = self.tables.iter().map(|diff| diff.compared).sum();
         View::new()
             .pair("store", Cell::key(&self.from))
@@ -154,6 +159,10 @@ impl Report for DiffReport {
             )
             .heading("tables")
             .table(columns, rows)
+            .when(beyond > 0, |view| {
+                let text = format!("{beyond} rows of the store are beyond the limit of the cache");
+                view.note(Severity::Info, text)
+            })
             .when(self.sampled, |view| {
                 view.note(Severity::Info, "only a sample was compared")
             })

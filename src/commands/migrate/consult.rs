@@ -23,11 +23,11 @@ impl<'a> Advice<'a> {
 
 /// Parameters that the store settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Consulted {
+pub struct Consulted {
     /// Read as the store has them.
-    pub(super) confirmed: u64,
+    pub confirmed: u64,
     /// Read in another way, until the store was asked.
-    pub(super) replaced: u64,
+    pub replaced: u64,
 }
 
 /// Asks the store about one episode after the other, in the order of their keys: that of its own.
@@ -52,34 +52,14 @@ impl<'a> Consultant<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub(super) fn settle(&mut self, key: &str, decoded: &mut Decoded) -> Result<()> {
-        let is_sure = |read: &layout::Parameters| read.certainty == Certainty::Exact;
-        if decoded.parameters.iter().all(is_sure) {
+        if !is_doubtful(decoded) {
             return Ok(());
         }
-        let Some(stored) = self.seek(key)? else {
-            return Ok(());
-        };
-        let codec = decoded.layout.codec();
-        let Record::Episode(episode) = &mut decoded.record else {
-            return Ok(());
-        };
-        let mut settled = Consulted::default();
-        let steps = episode.steps.iter_mut().zip(&stored.steps);
-        for (index, (read, (step, other))) in decoded.parameters.iter_mut().zip(steps).enumerate() {
-            if is_sure(read) || !is_same_step(step, other) {
-                continue;
-            }
-            match settle_step(codec, read, step, other) {
-                Some(Settled::AsRead) => settled.confirmed += 1,
-                Some(Settled::Otherwise) => {
-                    settled.replaced += 1;
-                    episode.metadata.remove(&layout::unreadable_key(index));
-                }
-                None => {}
-            }
+        if let Some(stored) = self.seek(key)? {
+            let settled = settle(decoded, stored);
+            self.settled.confirmed += settled.confirmed;
+            self.settled.replaced += settled.replaced;
         }
-        self.settled.confirmed += settled.confirmed;
-        self.settled.replaced += settled.replaced;
         Ok(())
     }
 
@@ -105,6 +85,35 @@ impl<'a> Consultant<'a> {
             _ => None,
         })
     }
+}
+
+fn is_doubtful(decoded: &Decoded) -> bool {
+    let certain = |read: &layout::Parameters| read.certainty == Certainty::Exact;
+    !decoded.parameters.iter().all(certain)
+}
+
+/// Settles what is doubtful of an episode by what the store has of it.
+pub fn settle(decoded: &mut Decoded, stored: &Episode) -> Consulted {
+    let mut settled = Consulted::default();
+    let codec = decoded.layout.codec();
+    let Record::Episode(episode) = &mut decoded.record else {
+        return settled;
+    };
+    let steps = episode.steps.iter_mut().zip(&stored.steps);
+    for (index, (read, (step, other))) in decoded.parameters.iter_mut().zip(steps).enumerate() {
+        if read.certainty == Certainty::Exact || !is_same_step(step, other) {
+            continue;
+        }
+        match settle_step(codec, read, step, other) {
+            Some(Settled::AsRead) => settled.confirmed += 1,
+            Some(Settled::Otherwise) => {
+                settled.replaced += 1;
+                episode.metadata.remove(&layout::unreadable_key(index));
+            }
+            None => {}
+        }
+    }
+    settled
 }
 
 /// What the store said of a reading.

@@ -16,6 +16,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use self::consult::Advice;
+pub use self::consult::settle;
 use self::found::Doubt;
 use self::judge::Judge;
 use self::report::{MigrateReport, Outcome};

@@ -104,7 +104,7 @@ impl<'a> Filler<'a> {
             kind if kind.is_in_order() => Sink::End(Loader::new(self.txn, table.name())?),
             _ => Sink::Anywhere(self.txn.open_table(bytes_table(table.name()))?),
         };
-        let after = self.progress.after(kind).map(str::to_owned);
+        let after = self.progress.after(kind).map(<[u8]>::to_vec);
         self.progress.at = kind.name().to_owned();
         self.progress.after.clone_from(&after);
         let read = self.rows(kind, after.as_deref(), &mut sink);
@@ -114,11 +114,11 @@ impl<'a> Filler<'a> {
         read
     }
 
-    fn rows(&mut self, kind: Kind, after: Option<&str>, sink: &mut Sink<'_>) -> Result<()> {
+    fn rows(&mut self, kind: Kind, after: Option<&[u8]>, sink: &mut Sink<'_>) -> Result<()> {
         let mut steps = Steps::new(self.context, kind.name());
         steps.set_total(self.plan.survey.count(kind).rows);
         let mut rows = self.store.rows(&self.plan.survey, kind, after);
-        while let Some((id, row)) = rows.next()? {
+        while let Some((_, row)) = rows.next()? {
             let counts = self
                 .progress
                 .counts
@@ -133,10 +133,7 @@ impl<'a> Filler<'a> {
                     self.progress.unreadable.add(|| (bytes, row));
                 }
             }
-            // The id of a row without a legible one is not what it has in the store.
-            if !id.contains(char::REPLACEMENT_CHARACTER) {
-                self.progress.after = Some(id);
-            }
+            self.progress.after = Some(rows.last_key().to_vec());
             steps.tick()?;
         }
         Ok(())

@@ -38,7 +38,12 @@ impl OnlyInOld {
 ///
 /// # Errors
 /// When one of them cannot be read, or it is interrupted.
-pub(super) fn count(context: &Context<'_>, old: &Path, new: &Path) -> Result<OnlyInOld> {
+pub(super) fn count(
+    context: &Context<'_>,
+    tables: &BTreeSet<Table>,
+    old: &Path,
+    new: &Path,
+) -> Result<OnlyInOld> {
     file::read(old, &access::thorough(context)?, |old| {
         file::read(new, &staging::quiet(), |new| {
             let txn = new.begin_read()?;
@@ -52,7 +57,9 @@ pub(super) fn count(context: &Context<'_>, old: &Path, new: &Path) -> Result<Onl
                     only.rows.insert(table.name.clone(), rows);
                 }
             }
-            details(context, &source, &mut only)?;
+            if tables.contains(&Table::Episodes) {
+                details(context, &source, &mut only)?;
+            }
             Ok(only)
         })
     })

@@ -1,5 +1,6 @@
 //! `rebuild`: makes the cache anew from the durable store.
 
+mod carry;
 mod fill;
 mod lost;
 mod old;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use self::fill::is_bookkeeping;
-use self::old::Old;
+pub use self::old::Old;
 use self::plan::Plan;
 use self::report::RebuildReport;
 use super::store::StoreArgs;

@@ -11,13 +11,13 @@ use crate::file::{Header, Snapshot};
 
 /// What is known of a cache that a rebuild replaces.
 #[derive(Debug, Default)]
-pub(super) struct Old {
+pub struct Old {
     /// Whether it is of the current layout, so that tables of it can be carried over.
-    pub(super) is_current: bool,
+    pub is_current: bool,
     /// Whether it can be read at all.
-    pub(super) is_legible: bool,
-    pub(super) limits: Option<Limits>,
-    pub(super) activity: Option<Activity>,
+    pub is_legible: bool,
+    pub limits: Option<Limits>,
+    pub activity: Option<Activity>,
 }
 
 impl Old {
@@ -25,7 +25,7 @@ impl Old {
     ///
     /// # Errors
     /// When the file is no redb file, is of a newer layout, or in use.
-    pub(super) fn look(context: &Context<'_>) -> Result<Option<Self>> {
+    pub fn look(context: &Context<'_>) -> Result<Option<Self>> {
         match fs::symlink_metadata(&context.cache) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             _ => {}

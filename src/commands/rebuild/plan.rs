@@ -25,6 +25,8 @@ pub(super) struct Plan {
     pub(super) carries: bool,
     /// Seconds from now to expiry.
     pub(super) ttl_seconds: Option<u64>,
+    /// The options that decide which rows there are and what is recorded of them, as they were given.
+    pub(super) asked: String,
 }
 
 impl Plan {
@@ -37,6 +39,14 @@ impl Plan {
     ) -> Result<Self> {
         let tables = store::tables(&args.table)?;
         let carries = !args.table.is_empty() && old.is_some();
+        if carries && !old.as_ref().is_some_and(|old| old.is_legible) {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                "the tables that would stay as they are cannot be read",
+            )
+            .at(&context.cache)
+            .help("rebuild all tables: the old cache is kept as a backup"));
+        }
         if carries && !old.as_ref().is_some_and(|old| old.is_current) {
             return Err(Error::new(
                 ErrorKind::OldFormat,
@@ -51,16 +61,20 @@ impl Plan {
             .or(limits.map(|limits| limits.max_cache_size));
         let newest = newest.filter(|_| !args.all);
         let since_ms = args.since.map(|since| since.at_ms(context.now));
-        let ttl = args.ttl.map(|ttl| ttl.as_secs());
+        // Never earlier than asked for.
+        let ttl = args
+            .ttl
+            .map(|ttl| ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0));
         let survey = from.survey(Kept::new(newest, since_ms))?;
         if !args.table.is_empty() {
-            require_there(&tables, &survey)?;
+            store::require_there(&tables, &survey)?;
         }
         Ok(Self {
             old,
             survey,
             tables,
             carries,
+            asked: format!("{newest:?} {:?} {ttl:?}", args.since),
             ttl_seconds: ttl.or(limits.and_then(|limits| limits.ttl_seconds)),
         })
     }
@@ -99,17 +113,5 @@ impl Plan {
         report.estimated_ms = Some((estimate * 1_000.0) as u64);
         report.outcome = Outcome::Forecast;
         Ok(report)
-    }
-}
-
-/// A table that the store does not have says nothing about that of the cache.
-fn require_there(tables: &BTreeSet<Table>, survey: &Survey) -> Result<()> {
-    let there: BTreeSet<Table> = survey.tables.iter().map(|(kind, _)| kind.table()).collect();
-    match tables.difference(&there).next() {
-        Some(table) => Err(Error::new(
-            ErrorKind::Usage,
-            format!("the durable store has no table for {table}"),
-        )),
-        None => Ok(()),
     }
 }

@@ -98,7 +98,9 @@ fn compare(
 ) -> Result<Wanted> {
     access::stream(context, |snapshot| {
         let mut wanted = Wanted::new();
-        let mut comparison = Comparison::new(context, store, &plan.survey, snapshot, &plan.tables)?;
+        let limit = plan.survey.kept.newest;
+        let mut comparison =
+            Comparison::new(context, store, &plan.survey, snapshot, &plan.tables, limit)?;
         for table in &plan.tables {
             if kinds(&plan.survey, *table).next().is_none() {
                 continue;
@@ -194,6 +196,9 @@ impl Repair<'_> {
             entry: &entry,
         };
         ledger.put_all(record.table(), &[row])?;
+        if let Some(revision) = revision {
+            ledger.copy_revision(key, revision)?;
+        }
         match record {
             Record::Session(session) => ledger.index_session(session),
             _ => Ok(()),

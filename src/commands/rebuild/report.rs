@@ -148,7 +148,8 @@ impl RebuildReport {
                 self.add_unreadable(Unreadable {
                     table: kind.name().to_owned(),
                     id: String::new(),
-                    why: format!("{without_key} rows have a key that is no text"),
+                    key: None,
+                    why: format!("{without_key} rows have no key that is text of a usual length"),
                 });
             }
         }

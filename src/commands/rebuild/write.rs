@@ -4,20 +4,19 @@ use std::fs;
 
 use redb::Database;
 
-use super::super::access::{self, PAGE_CACHE};
+use super::super::access::PAGE_CACHE;
 use super::super::steps::Parts;
 use super::super::{Context, staging};
 use super::Args;
-use super::fill::{Filler, is_bookkeeping};
-use super::lost;
+use super::carry;
+use super::fill::Filler;
+use super::lost::{self, OnlyInOld};
 use super::plan::Plan;
 use super::report::{Outcome, RebuildReport};
-use super::resume::Progress;
+use super::resume::{PROGRESS_KEY, Progress};
 use super::site::{Site, Stage};
-use crate::cache::contents::{self, Contents};
-use crate::cache::ledger::{Ledger, bytes_table};
-use crate::cache::rewrite::{self, Recompress};
-use crate::cache::{Table, View};
+use crate::cache::Table;
+use crate::cache::contents::Contents;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
 use crate::source::Store;
@@ -37,19 +36,15 @@ pub(super) fn run(
         context.confirm(&super::question(context), args.yes)?;
     }
     let (site, stage) = Site::open(args, context, plan.old.is_some())?;
-    if args.resume && !stage.is_begun {
-        context.ui.note(
-            Severity::Info,
-            "there is nothing to go on with: beginning anew",
-        );
-    }
     let mut parts = Parts::begin(context);
-    match build(context, store, &mut plan, &site, stage)? {
-        Built::Whole(expected, progress) => {
+    let begun = begin(args, context, store, &mut plan, stage);
+    let built = begun.and_then(|begun| build(context, store, &plan, &site, begun));
+    match built {
+        Ok(Built::Whole(expected, progress)) => {
             parts.done("written");
             finish(context, store, &plan, site, expected, *progress, &mut parts)
         }
-        Built::Part(error) => {
+        Ok(Built::Part(error)) => {
             site.keep()?;
             context.ui.note(
                 Severity::Advice,
@@ -57,7 +52,60 @@ pub(super) fn run(
             );
             Err(error)
         }
+        // What an earlier run has kept is not lost because this one cannot go on with it.
+        Err(error) if args.resume && !was_interrupted(&error) && holds_progress(&site) => {
+            site.keep()?;
+            Err(error)
+        }
+        Err(error) => Err(error),
     }
+}
+
+fn was_interrupted(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::Terminated)
+}
+
+/// Whether a later run can go on with the stage.
+fn holds_progress(site: &Site) -> bool {
+    let found = file::read(site.stage(), &staging::quiet(), |snapshot| {
+        snapshot.get(Table::Metadata.name(), PROGRESS_KEY)
+    });
+    matches!(found, Ok(Some(_)))
+}
+
+/// A stage that is open, and how far an earlier run had come with it.
+struct Begun {
+    db: Database,
+    /// `None` where this run is the first.
+    earlier: Option<Progress>,
+}
+
+/// Opens the stage. What an earlier run has left counts only with its progress in it.
+fn begin(
+    args: &Args,
+    context: &Context<'_>,
+    store: &Store<'_>,
+    plan: &mut Plan,
+    stage: Stage,
+) -> Result<Begun> {
+    if stage.is_begun
+        && let Ok(db) = file::open_stage(stage.file.try_clone()?, PAGE_CACHE)
+        && let Some(earlier) = Progress::find(&db, plan, store)?
+    {
+        let earlier = Some(earlier);
+        return Ok(Begun { db, earlier });
+    }
+    if args.resume {
+        context.ui.note(
+            Severity::Info,
+            "there is nothing to go on with: beginning anew",
+        );
+    }
+    stage.file.set_len(0)?;
+    Ok(Begun {
+        db: file::open_stage(stage.file, PAGE_CACHE)?,
+        earlier: None,
+    })
 }
 
 enum Built {
@@ -70,21 +118,21 @@ enum Built {
 fn build(
     context: &Context<'_>,
     store: &Store<'_>,
-    plan: &mut Plan,
+    plan: &Plan,
     site: &Site,
-    stage: Stage,
+    begun: Begun,
 ) -> Result<Built> {
     site.require_space(plan.survey.bytes.unwrap_or(0).saturating_add(1 << 20))?;
-    let mut db = file::open_stage(stage.file, PAGE_CACHE)?;
-    let progress = if stage.is_begun {
-        Progress::find(&db, plan, store)?
-    } else {
-        Progress::begin(plan, store)
-    };
+    let Begun { mut db, earlier } = begun;
     let mut expected = Contents::new();
-    if plan.carries {
-        expected = carry_over(context, plan, site, &db, stage.is_begun)?;
+    if let (true, Some(old)) = (plan.carries, site.old()) {
+        expected = match &earlier {
+            None => carry::over(context, plan, old, &db)?,
+            Some(progress) => carry::unchanged(context, old, &progress.carried)?,
+        };
     }
+    let mut progress = earlier.unwrap_or_else(|| Progress::begin(plan, store));
+    progress.carried = expected.clone();
     let txn = db.begin_write()?;
     let mut filler = Filler::begin(context, plan, store, &txn, progress)?;
     let built = match filler.fill() {
@@ -115,63 +163,6 @@ fn may_go_on(error: &Error) -> bool {
     )
 }
 
-/// Copies the old cache without the rows of the tables that are filled anew. Answers what the
-/// others must hold.
-fn carry_over(
-    context: &Context<'_>,
-    plan: &Plan,
-    site: &Site,
-    to: &Database,
-    is_begun: bool,
-) -> Result<Contents> {
-    let Some(old) = site.old() else {
-        return Ok(Contents::new());
-    };
-    let bar = context.ui.progress("copying the other tables");
-    let mut expected = file::read(old, &access::thorough(context)?, |snapshot| {
-        if !rewrite::can_rewrite(&snapshot.tables()?) {
-            return Err(Error::new(
-                ErrorKind::Failed,
-                "the cache has tables whose rows only their owner can read, which --table cannot carry",
-            )
-            .help("rebuild all tables: the old cache is kept as a backup"));
-        }
-        let txn = snapshot.begin_read()?;
-        let view =
-            View::new(txn.ok_or_else(|| Error::new(ErrorKind::OldFormat, "the cache is old"))?);
-        if !is_begun {
-            let now_ms = context.now.timestamp_millis();
-            rewrite::rewrite(snapshot, &view, to, Recompress::Keep, now_ms, &mut |rows| {
-                bar.advance(rows);
-                context.cancel.check()
-            })?;
-        }
-        contents::of(snapshot, &view)
-    })?;
-    if !is_begun {
-        empty(plan, to)?;
-    }
-    bar.finish();
-    expected.remove(Table::SchemaVersion.name());
-    Ok(expected)
-}
-
-/// Removes the rows of the tables that are to be filled.
-fn empty(plan: &Plan, db: &Database) -> Result<()> {
-    let txn = db.begin_write()?;
-    let mut ledger = Ledger::open(&txn)?;
-    for table in plan.tables.iter().filter(|table| table.holds_records()) {
-        ledger.clear(*table)?;
-    }
-    ledger.finish()?;
-    if plan.tables.contains(&Table::Metadata) {
-        let mut rows = txn.open_table(bytes_table(Table::Metadata.name()))?;
-        rows.retain(|key, _| is_bookkeeping(key))?;
-    }
-    txn.commit()?;
-    Ok(())
-}
-
 fn finish(
     context: &Context<'_>,
     store: &Store<'_>,
@@ -197,15 +188,30 @@ fn finish(
     let mut report = RebuildReport::new(store, plan);
     report.rebuilt(plan, progress);
     if let (Some(old), Some(path)) = (&plan.old, site.old()) {
-        report.only_in_old = old
-            .is_legible
-            .then(|| lost::count(context, path, site.stage()))
-            .transpose()?;
+        report.only_in_old = if old.is_legible {
+            known(lost::count(context, &plan.tables, path, site.stage()))?
+        } else {
+            None
+        };
         parts.done("compared with the old cache");
+        if report.only_in_old.is_none() {
+            let text = "the old cache cannot be read, so nobody knows what only it had";
+            context.ui.note(Severity::Warning, text);
+        }
     }
     report.bytes = Some(fs::metadata(site.stage())?.len());
     context.cancel.check()?;
     report.backup = site.finish()?.map(|path| path.display().to_string());
     report.outcome = Outcome::Rebuilt;
     Ok(report)
+}
+
+/// What a damaged cache had cannot be known, and is no reason to keep it.
+fn known(counted: Result<OnlyInOld>) -> Result<Option<OnlyInOld>> {
+    match counted {
+        Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::UnknownLayout) => {
+            Ok(None)
+        }
+        counted => counted.map(Some),
+    }
 }

@@ -44,6 +44,8 @@ pub struct Unreadable {
     pub table: String,
     /// What identifies the row there.
     pub id: String,
+    /// The key that it would have in the cache, where that can be told.
+    pub key: Option<String>,
     /// What is wrong with it.
     pub why: String,
 }
@@ -83,7 +85,13 @@ pub(super) fn read(kind: Kind, id: &str, cells: &Cells) -> Result<Entry, Unreada
         value,
         revision: None,
     });
-    flawed(kind, id, read)
+    flawed(kind, id, read).map_err(|row| match kind {
+        Kind::Embeddings(_) => Unreadable {
+            key: embedding::key(cells).ok(),
+            ..row
+        },
+        _ => row,
+    })
 }
 
 fn record<T: Into<Record>>(read: Result<(String, T), Flaw>) -> Result<(String, Value), Flaw> {
@@ -99,6 +107,7 @@ pub(super) fn unreadable(kind: Kind, id: &str, why: &str) -> Unreadable {
     Unreadable {
         table: kind.name().to_owned(),
         id: id.to_owned(),
+        key: kind.is_in_order().then(|| id.to_owned()),
         why: why.chars().take(TOLD).collect(),
     }
 }
