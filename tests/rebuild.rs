@@ -549,3 +549,23 @@ fn killed_at_any_moment_the_path_is_a_whole_cache_and_the_same_run_again_succeed
     }
     assert!(old > 5, "only {old} kills left the old cache");
 }
+
+#[test]
+fn what_no_run_can_go_on_with_is_replaced_by_a_new_beginning() {
+    let store = store_of("0.1.47").unwrap();
+    let (_dir, plain) = rebuilt(&store, &[]);
+    let (_old_dir, old) = copy_of("0.1.6");
+    let other = std::fs::read(old).unwrap();
+    let whole = std::fs::read(&plain).unwrap();
+    for left in [&b"garbage"[..], &[], &other, &whole] {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = dir.path().join("cache.redb");
+        std::fs::write(dir.path().join(".cache.redb.redb-cache-part"), left).unwrap();
+        let output = run(&cache, &["rebuild", "--from", &store, "--resume"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("beginning anew"), "{said}");
+        assert!(export(&cache) == export(&plain));
+        assert_eq!(names(dir.path()), ["cache.redb"]);
+    }
+}

@@ -259,8 +259,15 @@ fn a_rebuild_that_was_interrupted_midway_leaves_the_old_cache_and_goes_on_with_r
         assert!(state(&cache) == before, "{name}");
         assert_nowhere(TOKEN, dir.path());
 
+        // Another rebuild cannot go on with it, and does not throw it away.
         broken.store(false, Ordering::Relaxed);
-        let output = outcome(&cache, &proxy.url(), &["--yes", "--resume"]);
+        let other = ["--yes", "--resume", "--max-entries", "5"];
+        let output = outcome(&cache, &proxy.url(), &other);
+        assert_eq!(output.status.code(), Some(2), "{name}: {output:?}");
+
+        let output = outcome(&cache, &proxy.url(), &["--yes", "--resume", "-v"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("beginning anew"), "{name}: {said}");
         assert_eq!(output.status.code(), Some(0), "{name}: {output:?}");
         assert!(exported(&cache) == expected, "{name}");
         assert_eq!(
