@@ -7,38 +7,43 @@ use tokio::sync::{Mutex, mpsc};
 use super::client::{Client, cell, is_last};
 use super::fault::Fault;
 use super::row::Cells;
+use super::rows::{Unreadable, unreadable};
 use super::select::{MAX_ROW, PAGE, Part, Select};
+use super::shape::Kind;
 
 /// Bytes of rows that are handed over together.
 const CHUNK: u64 = 256 << 10;
 /// Chunks that may wait, so that reading and taking go on side by side.
 pub(super) const AHEAD: usize = 1;
 
-/// A row with its key as the store has it.
-pub(super) struct Fetched {
+/// What takes a row apart.
+pub(super) type ReadRow<T> = fn(Kind, &str, &Cells) -> Result<T, Unreadable>;
+
+/// A row, and its key as the store has it.
+pub(super) struct Fetched<T> {
     pub(super) key: Vec<u8>,
-    /// `None` for a row that is longer than any may be, or has a cell that is.
-    pub(super) cells: Option<Cells>,
-    pub(super) size: u64,
+    pub(super) row: Result<T, Unreadable>,
 }
 
-pub(super) enum Message {
-    Rows(Vec<Fetched>),
+pub(super) enum Message<T> {
+    Rows(Vec<Fetched<T>>),
     /// All rows were handed over.
     End,
     Fault(Fault),
 }
 
 /// Reads on until everything is read, nobody takes it, or the store cannot be read any more.
-pub(super) async fn fetch(
+pub(super) async fn fetch<T>(
     client: Arc<Mutex<Client>>,
     select: Select,
     part: Part,
-    to: mpsc::Sender<Message>,
+    read: ReadRow<T>,
+    to: mpsc::Sender<Message<T>>,
 ) {
     let mut reading = Reading {
         select,
         part,
+        read,
         to,
         chunk: Vec::new(),
         bytes: 0,
@@ -61,15 +66,16 @@ enum Stop {
     Unwanted,
 }
 
-struct Reading {
+struct Reading<T> {
     select: Select,
     part: Part,
-    to: mpsc::Sender<Message>,
-    chunk: Vec<Fetched>,
+    read: ReadRow<T>,
+    to: mpsc::Sender<Message<T>>,
+    chunk: Vec<Fetched<T>>,
     bytes: u64,
 }
 
-impl Reading {
+impl<T> Reading<T> {
     async fn all(&mut self, client: &mut Client) -> Result<(), Stop> {
         let mut attempt = 0;
         loop {
@@ -139,11 +145,25 @@ impl Reading {
             Part::After(last) => *last = Some(key.clone()),
             Part::Keys(keys) => keys.retain(|wanted| wanted.as_bytes() != key),
         }
-        self.chunk.push(Fetched {
-            key,
-            cells: is_whole.then_some(cells),
-            size,
-        });
+        let cells = is_whole.then_some(cells);
+        let row = self.apart(&key, cells.as_ref(), size);
+        self.chunk.push(Fetched { key, row });
+    }
+
+    /// Takes a row apart, as far as it can be.
+    fn apart(&self, key: &[u8], cells: Option<&Cells>, size: u64) -> Result<T, Unreadable> {
+        let kind = self.select.kind;
+        let Ok(id) = std::str::from_utf8(key) else {
+            let id = String::from_utf8_lossy(key);
+            return Err(unreadable(kind, &id, "its key is no UTF-8"));
+        };
+        match cells {
+            Some(cells) => (self.read)(kind, id, cells),
+            None => {
+                let why = format!("it has {size} bytes, more than can be read");
+                Err(unreadable(kind, id, &why))
+            }
+        }
     }
 
     async fn hand_over(&mut self) -> Result<(), Stop> {

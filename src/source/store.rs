@@ -11,9 +11,8 @@ use tokio::time::timeout;
 use super::address::Address;
 use super::client::{Client, Patience, Unchanged};
 use super::fault::Fault;
-use super::fetch::{AHEAD, Fetched, Message, fetch};
-use super::row::Cells;
-use super::rows::{self, Entry, Unreadable, unreadable};
+use super::fetch::{AHEAD, Fetched, Message, ReadRow, fetch};
+use super::rows::{self, Entry, Unreadable};
 use super::select::{PAGE, Part, Select};
 use super::shape::Kind;
 use super::survey::{Kept, Survey};
@@ -84,25 +83,25 @@ impl<'a> Store<'a> {
     /// The wanted rows of a table in the order of the keys that the store gives them, after one of
     /// these, or from the first.
     #[must_use]
-    pub fn rows(&self, survey: &Survey, kind: Kind, after: Option<&[u8]>) -> Rows<'_> {
+    pub fn rows(&self, survey: &Survey, kind: Kind, after: Option<&[u8]>) -> Rows<'_, Entry> {
         let after = after.map(<[u8]>::to_vec);
         let select = Select::new(kind, &survey.columns, &survey.kept);
-        self.fetch(select, vec![Part::After(after)])
+        self.fetch(select, vec![Part::After(after)], rows::read)
     }
 
     /// Those rows of a table that have one of these keys in the store.
     #[must_use]
-    pub fn rows_with(&self, survey: &Survey, kind: Kind, keys: &[String]) -> Rows<'_> {
+    pub fn rows_with(&self, survey: &Survey, kind: Kind, keys: &[String]) -> Rows<'_, Entry> {
         let parts = keys.chunks(PAGE / 2).map(|keys| Part::Keys(keys.to_vec()));
         let select = Select::new(kind, &survey.columns, &survey.kept);
-        self.fetch(select, parts.collect())
+        self.fetch(select, parts.collect(), rows::read)
     }
 
-    /// The keys of the wanted rows of a table: [`Rows::next_key`].
+    /// The keys of the wanted rows of a table, as they are in the cache.
     #[must_use]
-    pub fn keys(&self, survey: &Survey, kind: Kind) -> Rows<'_> {
+    pub fn keys(&self, survey: &Survey, kind: Kind) -> Rows<'_, String> {
         let select = Select::of_keys(kind, &survey.columns, &survey.kept);
-        self.fetch(select, vec![Part::After(None)])
+        self.fetch(select, vec![Part::After(None)], rows::key)
     }
 
     /// Whether what was read is of one state, where that cannot be told earlier.
@@ -113,10 +112,11 @@ impl<'a> Store<'a> {
         self.unchanged.as_ref().map_or(Ok(()), Unchanged::check)
     }
 
-    fn fetch(&self, select: Select, parts: Vec<Part>) -> Rows<'_> {
+    fn fetch<T>(&self, select: Select, parts: Vec<Part>, read: ReadRow<T>) -> Rows<'_, T> {
         Rows {
             store: self,
             select,
+            read,
             parts: parts.into_iter(),
             coming: None,
             chunk: Vec::new().into_iter(),
@@ -164,17 +164,18 @@ impl Drop for Store<'_> {
     }
 }
 
-/// Rows on their way.
-pub struct Rows<'s> {
+/// Rows on their way, or what is wanted of them. They are taken apart beside whoever takes them.
+pub struct Rows<'s, T> {
     store: &'s Store<'s>,
     select: Select,
+    read: ReadRow<T>,
     parts: std::vec::IntoIter<Part>,
-    coming: Option<mpsc::Receiver<Message>>,
-    chunk: std::vec::IntoIter<Fetched>,
+    coming: Option<mpsc::Receiver<Message<T>>>,
+    chunk: std::vec::IntoIter<Fetched<T>>,
     last_key: Vec<u8>,
 }
 
-impl Rows<'_> {
+impl<T: Send + 'static> Rows<'_, T> {
     /// The key in the store of the row that came last, byte by byte.
     #[must_use]
     pub fn last_key(&self) -> &[u8] {
@@ -189,27 +190,12 @@ impl Rows<'_> {
         clippy::should_implement_trait,
         reason = "what can fail for good is no iterator"
     )]
-    pub fn next(&mut self) -> Result<Option<(String, Result<Entry, Unreadable>)>> {
-        let kind = self.select.kind;
-        let next = self.next_fetched()?;
-        Ok(next.map(|fetched| read(kind, fetched, rows::read)))
-    }
-
-    /// The next row's key in the store, and the one that it has in the cache.
-    ///
-    /// # Errors
-    /// As [`Rows::next`].
-    pub fn next_key(&mut self) -> Result<Option<(String, Result<String, Unreadable>)>> {
-        let kind = self.select.kind;
-        let next = self.next_fetched()?;
-        Ok(next.map(|fetched| read(kind, fetched, rows::key)))
-    }
-
-    fn next_fetched(&mut self) -> Result<Option<Fetched>> {
+    pub fn next(&mut self) -> Result<Option<(String, Result<T, Unreadable>)>> {
         loop {
-            if let Some(fetched) = self.chunk.next() {
-                self.last_key.clone_from(&fetched.key);
-                return Ok(Some(fetched));
+            if let Some(Fetched { key, row }) = self.chunk.next() {
+                let id = String::from_utf8_lossy(&key).into_owned();
+                self.last_key = key;
+                return Ok(Some((id, row)));
             }
             if !self.receive()? {
                 return Ok(None);
@@ -226,7 +212,7 @@ impl Rows<'_> {
             };
             let (to, coming) = mpsc::channel(AHEAD);
             let client = Arc::clone(&self.store.client);
-            runtime.spawn(fetch(client, self.select.clone(), part, to));
+            runtime.spawn(fetch(client, self.select.clone(), part, self.read, to));
             self.coming = Some(coming);
             return Ok(true);
         };
@@ -240,28 +226,4 @@ impl Rows<'_> {
         }
         Ok(true)
     }
-}
-
-/// Takes a row apart, as far as it can be.
-fn read<T>(
-    kind: Kind,
-    fetched: Fetched,
-    read: fn(Kind, &str, &Cells) -> Result<T, Unreadable>,
-) -> (String, Result<T, Unreadable>) {
-    let id = match String::from_utf8(fetched.key) {
-        Ok(id) => id,
-        Err(error) => {
-            let id = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let row = unreadable(kind, &id, "its key is no UTF-8");
-            return (id, Err(row));
-        }
-    };
-    let row = match fetched.cells {
-        Some(cells) => read(kind, &id, &cells),
-        None => {
-            let why = format!("it has {} bytes, more than can be read", fetched.size);
-            Err(unreadable(kind, &id, &why))
-        }
-    };
-    (id, row)
 }

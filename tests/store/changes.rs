@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redb_cache::ErrorKind::{UnknownLayout, Unreachable};
 use redb_cache::Result;
-use redb_cache::source::{Kept, Kind, Rows};
+use redb_cache::source::{Entry, Kept, Kind, Rows};
 use rustix::process::Signal;
 
 use crate::made;
@@ -20,7 +20,7 @@ fn id(n: usize) -> String {
 }
 
 /// Reads so many rows, or all that are left.
-fn take(rows: &mut Rows<'_>, count: usize) -> Result<Vec<Line>> {
+fn take(rows: &mut Rows<'_, Entry>, count: usize) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     while lines.len() < count
         && let Some((id, entry)) = rows.next()?

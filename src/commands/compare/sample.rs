@@ -77,7 +77,7 @@ impl Comparison<'_> {
         let mut chosen = Chosen::new();
         for kind in kinds(self.survey, table) {
             let mut keys = self.store.keys(self.survey, kind);
-            while let Some((id, key)) = keys.next_key()? {
+            while let Some((id, key)) = keys.next()? {
                 self.steps.tick()?;
                 let key = key.unwrap_or_else(|_| id.clone());
                 if !is_kept_apart(table, &key) {

@@ -32,7 +32,7 @@ pub struct Consulted {
 
 /// Asks the store about one episode after the other, in the order of their keys: that of its own.
 pub(super) struct Consultant<'a> {
-    rows: Rows<'a>,
+    rows: Rows<'a, source::Entry>,
     next: Option<source::Entry>,
     pub(super) settled: Consulted,
 }
