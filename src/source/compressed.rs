@@ -23,22 +23,7 @@ pub(super) fn inflate(column: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let Some(rest) = column.strip_prefix(PREFIX) else {
         return Ok(Cow::Borrowed(column));
     };
-    let mut halves = rest.splitn(2, |byte| *byte == b'\n');
-    let header = halves
-        .next()
-        .and_then(|header| std::str::from_utf8(header).ok());
-    let (codec, size) = header
-        .and_then(|header| header.split_once(':'))
-        .ok_or("its compression header is not legible")?;
-    let size: usize = size
-        .parse()
-        .map_err(|_| "its compressed size is no number")?;
-    if size > MAX_BYTES {
-        return Err(format!("it claims to inflate to {size} bytes"));
-    }
-    let packed = STANDARD
-        .decode(halves.next().unwrap_or_default().trim_ascii_end())
-        .map_err(|error| format!("its base64 is broken: {error}"))?;
+    let (codec, size, packed) = parse(rest)?;
     let plain = match codec {
         "lz4" => lz4_flex::block::decompress(&packed, size).map_err(|error| error.to_string())?,
         "zstd" => {
@@ -63,6 +48,27 @@ pub(super) fn inflate(column: &[u8]) -> Result<Cow<'_, [u8]>, String> {
         ));
     }
     Ok(Cow::Owned(plain))
+}
+
+/// The codec, the size that it inflates to, and the bytes themselves.
+fn parse(rest: &[u8]) -> Result<(&str, usize, Vec<u8>), String> {
+    let mut halves = rest.splitn(2, |byte| *byte == b'\n');
+    let header = halves
+        .next()
+        .and_then(|header| std::str::from_utf8(header).ok());
+    let (codec, size) = header
+        .and_then(|header| header.split_once(':'))
+        .ok_or("its compression header is not legible")?;
+    let size: usize = size
+        .parse()
+        .map_err(|_| "its compressed size is no number")?;
+    if size > MAX_BYTES {
+        return Err(format!("it claims to inflate to {size} bytes"));
+    }
+    let packed = STANDARD
+        .decode(halves.next().unwrap_or_default().trim_ascii_end())
+        .map_err(|error| format!("its base64 is broken: {error}"))?;
+    Ok((codec, size, packed))
 }
 
 /// Reads one byte more than is claimed at most.

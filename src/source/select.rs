@@ -185,7 +185,7 @@ fn computed(shape: &Shape, columns: &Columns) -> (Vec<&'static str>, Vec<String>
 fn wanted(kind: Kind, shape: &Shape, columns: &Columns, kept: &Kept) -> (String, Vec<Value>) {
     let mut conditions = vec!["1".to_owned()];
     let mut parameters = Vec::new();
-    if matches!(kind, Kind::Embeddings(_)) {
+    if columns.has_superseded(shape.table) {
         conditions.push(format!("NOT {}", superseded(shape.table)));
     }
     if !kept.is_everything() {

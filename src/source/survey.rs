@@ -20,6 +20,8 @@ pub(super) struct Columns {
     /// Whether the length of a value can be had without the value: SQLite 3.43 and later.
     has_octet_length: bool,
     is_remote: bool,
+    /// Tables with vectors in the place of which a later one counts. To ask for each row is dear.
+    superseded: BTreeSet<&'static str>,
 }
 
 impl Columns {
@@ -30,6 +32,10 @@ impl Columns {
     pub(super) fn has(&self, table: &str, column: &str) -> bool {
         let columns = self.tables.get(table);
         columns.is_some_and(|columns| columns.contains(column))
+    }
+
+    pub(super) fn has_superseded(&self, table: &str) -> bool {
+        self.superseded.contains(table)
     }
 
     /// An expression for the bytes of a cell.
@@ -153,7 +159,7 @@ pub struct Count {
 
 impl Survey {
     pub(super) async fn make(client: &mut Client, kept: Kept) -> Result<Self, Fault> {
-        let columns = columns(client).await?;
+        let mut columns = columns(client).await?;
         let kinds = Kind::all().filter(|kind| columns.has_table(kind.name()));
         let kinds: Vec<Kind> = kinds.collect();
         for kind in &kinds {
@@ -163,6 +169,8 @@ impl Survey {
             return Err(Fault::layout("it has no table episodes"));
         }
         let (tables, watermark_ms, has_tags) = count(client, &columns, &kinds).await?;
+        let superseded = tables.iter().filter(|(_, count)| count.superseded > 0);
+        columns.superseded = superseded.map(|(kind, _)| kind.name()).collect();
         let length = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let length = client.ask(length, Vec::new(), 1).await.unwrap_or_default();
         let mut survey = Self {

@@ -26,6 +26,22 @@ pub(super) struct Stage {
     pub(super) is_begun: bool,
 }
 
+impl Stage {
+    fn begun(file: File) -> Self {
+        Self {
+            file,
+            is_begun: true,
+        }
+    }
+
+    fn empty(file: File) -> Self {
+        Self {
+            file,
+            is_begun: false,
+        }
+    }
+}
+
 impl Site {
     /// Locks the place, and makes the stage or finds the one that a run before has kept.
     pub(super) fn open(
@@ -33,20 +49,25 @@ impl Site {
         context: &Context<'_>,
         replaces: bool,
     ) -> Result<(Self, Stage)> {
-        let cache = &context.cache;
-        if !replaces {
-            let kept = if args.resume {
-                NewFile::reopen(cache, WHAT)?
-            } else {
-                None
-            };
-            let is_begun = kept.is_some();
-            let (new, file) = match kept {
-                Some(kept) => kept,
-                None => NewFile::create(cache, WHAT, MODE)?,
-            };
-            return Ok((Self::New(new), Stage { file, is_begun }));
+        if replaces {
+            Self::instead(args, context)
+        } else {
+            Self::new(args, context)
         }
+    }
+
+    fn new(args: &Args, context: &Context<'_>) -> Result<(Self, Stage)> {
+        let cache = &context.cache;
+        if args.resume
+            && let Some((new, file)) = NewFile::reopen(cache, WHAT)?
+        {
+            return Ok((Self::New(new), Stage::begun(file)));
+        }
+        let (new, file) = NewFile::create(cache, WHAT, MODE)?;
+        Ok((Self::New(new), Stage::empty(file)))
+    }
+
+    fn instead(args: &Args, context: &Context<'_>) -> Result<(Self, Stage)> {
         let replacement = staging::begin(context)?;
         let backup = match &args.backup {
             Some(path) => Backup::At(path.clone()),
@@ -54,24 +75,13 @@ impl Site {
             None => Backup::Beside,
         };
         replacement.require_new_backup(&backup)?;
-        let kept = if args.resume {
-            replacement.reopen()?
+        let stage = if args.resume
+            && let Some(file) = replacement.reopen()?
+        {
+            Stage::begun(file)
         } else {
-            None
-        };
-        let stage = match kept {
-            Some(file) => Stage {
-                file,
-                is_begun: true,
-            },
-            None => {
-                replacement.forget_kept()?;
-                let file = replacement.create_stage()?;
-                Stage {
-                    file,
-                    is_begun: false,
-                }
-            }
+            replacement.forget_kept()?;
+            Stage::empty(replacement.create_stage()?)
         };
         Ok((Self::Instead(Box::new(replacement), backup), stage))
     }
