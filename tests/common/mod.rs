@@ -4,7 +4,7 @@
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use redb_cache::cache::Table;
@@ -286,6 +286,16 @@ pub fn stay() -> ! {
     loop {
         std::thread::park();
     }
+}
+
+/// How long some work takes when nothing disturbs it: the shortest of a few times.
+pub fn usual_time(mut work: impl FnMut()) -> Duration {
+    let times = (0..4).map(|_| {
+        let began = Instant::now();
+        work();
+        began.elapsed()
+    });
+    times.min().unwrap()
 }
 
 /// The names in a folder, sorted.
