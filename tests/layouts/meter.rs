@@ -80,15 +80,14 @@ fn most_time(len: usize) -> Duration {
     optimized * if cfg!(debug_assertions) { 8 } else { 1 }
 }
 
-/// Linear in the row, beside what the work for a row of any length comes to: 2^18 nodes of 72 bytes,
-/// and half as much again while the list of them grows. A typed reading needs little more than the
-/// record, an untyped one a place in its tables for every byte.
+/// Linear in the row. A typed reading needs little more than the record, an untyped one a place
+/// in its tables for every byte.
 fn most_memory(layout: Option<Layout>, len: usize) -> u64 {
-    let (a_byte, any) = match layout {
-        Some(layout) if layout >= Layout::L6 => (64, 4 << 20),
-        _ => (512, 28 << 20),
+    let a_byte = match layout {
+        Some(layout) if layout >= Layout::L6 => 64,
+        _ => 512,
     };
-    a_byte * u64::try_from(len).unwrap() + any
+    a_byte * u64::try_from(len).unwrap() + (4 << 20)
 }
 
 /// The row, written to a file when it is too long to show.
