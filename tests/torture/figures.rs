@@ -1,0 +1,94 @@
+//! What was tried, how often, and how often it failed.
+
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+
+/// Whether all of it was asked for, which takes hours.
+pub fn is_long() -> bool {
+    std::env::var_os("REDB_CACHE_LONG").is_some_and(|value| value == "1")
+}
+
+/// What one trial comes to.
+#[derive(Clone, Debug)]
+struct Figure {
+    what: String,
+    cases: u64,
+    failures: u64,
+}
+
+static FIGURES: Mutex<Vec<Figure>> = Mutex::new(Vec::new());
+static NOT_CHECKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Counts the cases of a trial while they are tried. A panic is a failure, and keeps the count.
+pub struct Count(Figure);
+
+impl Count {
+    /// For the trial that is called so in the table.
+    pub fn of(what: impl Into<String>) -> Self {
+        Self(Figure {
+            what: what.into(),
+            cases: 0,
+            failures: 0,
+        })
+    }
+
+    /// One case, of which `held` says whether all held. The first failures are shown.
+    pub fn case(&mut self, held: Result<(), String>) {
+        self.0.cases += 1;
+        if let Err(why) = held {
+            self.0.failures += 1;
+            if self.0.failures <= 10 {
+                println!("{}: {why}", self.0.what);
+            }
+        }
+    }
+
+    /// Ends the trial: it failed when a case did, or when there was none.
+    pub fn end(self) -> Result<(), libtest_mimic::Failed> {
+        match (self.0.cases, self.0.failures) {
+            (0, _) => Err("there was no case".into()),
+            (_, 0) => Ok(()),
+            (cases, failures) => Err(format!("{failures} of {cases} cases failed").into()),
+        }
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.0.failures += u64::from(std::thread::panicking());
+        let mut figures = FIGURES.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.push(self.0.clone());
+    }
+}
+
+/// Says, where nobody can overlook it, that a trial could not be tried on this machine.
+pub fn not_checked(what: &str, why: &str) {
+    let mut missing = NOT_CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    missing.push(format!("NOT CHECKED: {what}: {why}"));
+}
+
+/// Prints the table of what was tried.
+pub fn print() {
+    let mut figures = FIGURES.lock().unwrap_or_else(PoisonError::into_inner);
+    figures.sort_by(|a, b| a.what.cmp(&b.what));
+    let widest = figures.iter().map(|figure| figure.what.len()).max();
+    let mut table = String::new();
+    for figure in figures.iter() {
+        let Figure {
+            what,
+            cases,
+            failures,
+        } = figure;
+        let width = widest.unwrap_or(0);
+        writeln!(
+            table,
+            "{what:width$}  {cases:>9} cases  {failures:>3} failures"
+        )
+        .unwrap();
+    }
+    print!("{table}");
+    let missing = NOT_CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    for line in missing.iter() {
+        println!("{line}");
+    }
+}

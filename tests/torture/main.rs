@@ -1,0 +1,25 @@
+//! Hard to kill: the promises of the README under crashes, faults, damage, bombs and attacks, by
+//! enumeration wherever the cases can be counted.
+//!
+//! A quick part by default; `REDB_CACHE_LONG=1` for all of it. The figures come last.
+#![cfg(test)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod figures;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// The whole suite, in the order of the figures.
+fn trials() -> Vec<Trial> {
+    let suites: [fn() -> Vec<Trial>; 0] = [];
+    suites.into_iter().flat_map(|suite| suite()).collect()
+}
+
+fn main() -> ExitCode {
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials());
+    figures::print();
+    conclusion.exit_code()
+}
