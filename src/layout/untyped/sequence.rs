@@ -47,13 +47,41 @@ impl Path {
     }
 }
 
-/// All ways that are kept for the way back; those to the element before come last.
+/// The ways through a sequence, element by element.
 #[derive(Default)]
-pub(super) struct Ways(Vec<Reached>);
+pub(super) struct Ways {
+    /// The best ones to each end of the element before.
+    layer: Vec<Reached>,
+    /// Those to each end of this element.
+    next: Vec<Reached>,
+    /// The last step of every way that was kept, for the way back. There may be very many.
+    steps: Vec<Step>,
+}
 
 impl Ways {
     pub fn is_small(&self) -> bool {
-        self.0.capacity() <= 2 * BEAM
+        self.steps.capacity() <= 2 * BEAM
+    }
+
+    fn clear(&mut self) {
+        self.layer.clear();
+        self.next.clear();
+        self.steps.clear();
+    }
+
+    /// Makes the ways to this element those to the element before.
+    fn step(&mut self) {
+        for way in &mut self.next {
+            let Range { start, end } = way.key;
+            self.steps.push(Step {
+                from: way.from,
+                node: way.node,
+                key: small(start)..small(end),
+            });
+            way.from = small(self.steps.len() - 1);
+        }
+        std::mem::swap(&mut self.layer, &mut self.next);
+        self.next.clear();
     }
 }
 
@@ -63,11 +91,20 @@ struct Reached {
     cost: f32,
     /// Of the next best way.
     second: f32,
-    from: usize,
+    /// The step that led here; while its element is being read, the one before.
+    from: u32,
     key: Range<usize>,
     node: NodeId,
     /// Of a map: the key that begins there, where another entry follows.
     next: Range<usize>,
+}
+
+/// One element of a way, in little room: no row is longer than a `u32` counts.
+struct Step {
+    /// The step before it, which is of no meaning in the first.
+    from: u32,
+    node: NodeId,
+    key: Range<u32>,
 }
 
 /// The best way to each end that `count` elements from `start` on can have.
@@ -91,53 +128,43 @@ pub(super) fn paths<W: Wire>(
         return Vec::new();
     }
     let mut ways = chart.spare_ways();
-    ways.0.push(first);
-    let last = follow(chart, &mut ways.0, count, elements, depth);
-    let paths = last.filter_map(|last| trace(&ways.0, last, count));
-    let paths = paths.collect();
-    ways.0.clear();
+    ways.layer.push(first);
+    let mut paths = Vec::new();
+    if follow(chart, &mut ways, count, elements, depth) {
+        let ends = ways.layer.iter();
+        paths.extend(ends.filter_map(|end| trace(&ways.steps, end, count)));
+    }
+    ways.clear();
     chart.give_back(ways);
     paths
 }
 
-/// Goes through all elements. What is returned are the ways to the last one's ends.
+/// Goes through all elements, and says whether anything got there.
 fn follow<W: Wire>(
     chart: &mut Chart<'_, W>,
-    ways: &mut Vec<Reached>,
+    ways: &mut Ways,
     count: usize,
     elements: Elements,
     depth: usize,
-) -> Range<usize> {
-    let mut layer = 0..ways.len();
-    for left in (0..count).rev() {
-        let next = ways.len();
-        let went_on = advance(chart, ways, layer, elements, left == 0, depth);
-        layer = next..ways.len();
-        if !went_on || layer.is_empty() || !chart.spend(WORK_A_WAY * layer.len()) {
-            return 0..0;
-        }
-    }
-    layer
+) -> bool {
+    (0..count).rev().all(|left| {
+        let went_on = advance(chart, ways, elements, left == 0, depth);
+        ways.step();
+        let kept = ways.layer.len();
+        went_on && kept > 0 && chart.spend(WORK_A_WAY * kept)
+    })
 }
 
-/// Adds the ways that go on from those of `layer`. Says whether the work was enough.
+/// Adds the ways that go on from those to the element before. Says whether the work was enough.
 fn advance<W: Wire>(
     chart: &mut Chart<'_, W>,
-    ways: &mut Vec<Reached>,
-    layer: Range<usize>,
+    ways: &mut Ways,
     elements: Elements,
     is_last: bool,
     depth: usize,
 ) -> bool {
-    let next = ways.len();
-    for from in layer {
-        let Some((key, key_cost)) = ways
-            .get(from)
-            .and_then(|reached| begin(chart, reached, elements))
-        else {
-            continue;
-        };
-        let Some(reached) = ways.get(from) else {
+    for reached in &ways.layer {
+        let Some((key, key_cost)) = begin(chart, reached, elements) else {
             continue;
         };
         let (cost, second) = (reached.cost + key_cost, reached.second + key_cost);
@@ -153,17 +180,17 @@ fn advance<W: Wire>(
                 at: node.end,
                 cost,
                 second: (second + node.cost).min(cost + node.margin),
-                from,
+                from: reached.from,
                 key: key.clone(),
                 node: id,
                 next: 0..0,
             };
             if is_last || leads_on(chart, &mut way, elements) {
-                join(ways, next, way);
+                join(&mut ways.next, way);
             }
         }
     }
-    keep_best(ways, next, chart.bytes.len());
+    keep_best(&mut ways.next, chart.bytes.len());
     true
 }
 
@@ -222,9 +249,8 @@ fn fits(node: &Node, elements: Elements) -> bool {
 }
 
 /// Two ways to the same byte become one that knows what the other cost.
-fn join(ways: &mut Vec<Reached>, next: usize, way: Reached) {
-    let mut others = ways.iter_mut().skip(next);
-    match others.find(|known| known.at == way.at) {
+fn join(ways: &mut Vec<Reached>, way: Reached) {
+    match ways.iter_mut().find(|known| known.at == way.at) {
         None => ways.push(way),
         Some(known) if way.cost < known.cost => {
             let second = known.cost.min(way.second);
@@ -235,32 +261,35 @@ fn join(ways: &mut Vec<Reached>, next: usize, way: Reached) {
 }
 
 /// Whatever reaches the end of the bytes is kept.
-fn keep_best(ways: &mut Vec<Reached>, next: usize, end: usize) {
+fn keep_best(ways: &mut Vec<Reached>, end: usize) {
     let adjusted = |way: &Reached| match way.at {
         at if at == end => f32::NEG_INFINITY,
         at => way.cost - COST_A_BYTE * cost::count(at),
     };
-    if ways.len() > next + BEAM {
-        if let Some(next) = ways.get_mut(next..) {
-            next.sort_by(|a, b| adjusted(a).total_cmp(&adjusted(b)));
-        }
-        ways.truncate(next + BEAM);
+    if ways.len() > BEAM {
+        ways.sort_by(|a, b| adjusted(a).total_cmp(&adjusted(b)));
+        ways.truncate(BEAM);
     }
 }
 
-fn trace(ways: &[Reached], last: usize, count: usize) -> Option<Path> {
-    let end = ways.get(last)?;
-    let mut steps = Vec::with_capacity(count);
-    let mut reached = end;
+fn trace(steps: &[Step], end: &Reached, count: usize) -> Option<Path> {
+    let mut taken = Vec::with_capacity(count);
+    let mut from = end.from;
     for _ in 0..count {
-        steps.push((reached.key.clone(), reached.node));
-        reached = ways.get(reached.from)?;
+        let step = steps.get(from as usize)?;
+        let Range { start, end } = step.key;
+        taken.push((start as usize..end as usize, step.node));
+        from = step.from;
     }
-    steps.reverse();
+    taken.reverse();
     Some(Path {
         end: end.at,
         cost: end.cost,
         margin: end.second - end.cost,
-        steps,
+        steps: taken,
     })
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
