@@ -8,6 +8,7 @@ pub mod commands;
 pub mod error;
 pub mod file;
 pub mod layout;
+mod sabotage;
 #[cfg(feature = "cli")]
 pub mod source;
 #[cfg(feature = "cli")]

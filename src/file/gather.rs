@@ -18,6 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use redb::{BackendError, StorageBackend};
 
 use super::waiting::Waiting;
+use crate::sabotage::Bug;
 
 /// Writes that begin before here touch the header and never wait.
 const HEADER_END: u64 = 4_096;
@@ -80,11 +81,21 @@ impl<B: StorageBackend> Gather<B> {
     }
 
     fn sync(&self, turn: &mut Turn) -> io::Result<()> {
-        let synced = self.inner.sync_data();
-        turn.note(synced)?;
+        turn.note(self.sync_inner())?;
         turn.sync_owed = false;
         turn.header_written = false;
         Ok(())
+    }
+
+    fn sync_inner(&self) -> io::Result<()> {
+        if Bug::SyncSkipped.is_planted() {
+            return Ok(());
+        }
+        let synced = self.inner.sync_data();
+        if synced.is_err() && Bug::FailedSyncRetried.is_planted() {
+            return self.inner.sync_data();
+        }
+        synced
     }
 
     /// Whether a write can wait: not one to the header, nor one that makes the file longer.

@@ -24,6 +24,7 @@ use super::header::{Identity, open_regular};
 use super::lock::ExclusiveLock;
 use super::{space, unfinished};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sabotage::Bug;
 
 pub use keep::Backup;
 
@@ -91,7 +92,8 @@ impl Replacement {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create_new(true)
+            .create_new(!Bug::StageNotExclusive.is_planted())
+            .create(true)
             .mode(0o600)
             .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&self.stage)
@@ -172,7 +174,9 @@ impl Replacement {
     /// step failed, which the message says. A failed fsync is final and never tried again.
     pub fn finish(mut self, backup: Backup) -> Result<Option<PathBuf>> {
         let stage = File::open(&self.stage).map_err(|error| at(error, &self.stage))?;
-        stage.sync_all().map_err(|error| at(error, &self.stage))?;
+        if !Bug::SyncSkipped.is_planted() {
+            stage.sync_all().map_err(|error| at(error, &self.stage))?;
+        }
         drop(stage);
         self.require_in_place()?;
         let backup = self.keep_original(backup)?;
@@ -250,6 +254,9 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 }
 
 pub(super) fn sync_folder_of(path: &Path) -> Result<()> {
+    if Bug::FolderSyncSkipped.is_planted() {
+        return Ok(());
+    }
     let folder = folder_of(path);
     let sync = || File::open(folder)?.sync_all();
     sync().map_err(|error| at(error, folder))

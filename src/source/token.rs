@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sabotage::Bug;
 
 /// Bytes of a token file that are read at most. Tokens have a few hundred.
 const MAX_BYTES: usize = 64 << 10;
@@ -76,6 +77,9 @@ impl Token {
     /// A foreign message without anything that gives the token away, however it was cut.
     #[must_use]
     pub fn scrub(&self, message: &str) -> String {
+        if Bug::TokenPrinted.is_planted() {
+            return message.to_owned();
+        }
         let telling = TELLING.min(self.0.len());
         let bytes = message.as_bytes();
         let mut hidden = vec![false; bytes.len()];
