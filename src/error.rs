@@ -75,8 +75,10 @@ struct Inner {
     path: Option<PathBuf>,
     holder: Option<String>,
     help: Option<String>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Source>,
 }
+
+type Source = Box<dyn StdError + Send + Sync>;
 
 impl Error {
     /// An error of `kind`; `message` is one line in lower case, without a full stop.
@@ -114,7 +116,7 @@ impl Error {
 
     /// Keeps the cause.
     #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn caused_by(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -135,6 +137,16 @@ impl Error {
     #[must_use]
     pub fn holder(&self) -> Option<&str> {
         self.0.holder.as_deref()
+    }
+
+    /// What a call of the file system came to, when that is the cause.
+    pub(crate) fn io(&self) -> Option<&std::io::Error> {
+        self.0.source.as_ref()?.downcast_ref()
+    }
+
+    /// Whether the operating system refused a call, which no other process's writing explains.
+    pub(crate) fn is_of_system(&self) -> bool {
+        self.io().is_some_and(|io| io.raw_os_error().is_some())
     }
 
     /// What to do next.

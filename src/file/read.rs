@@ -102,8 +102,15 @@ impl Source {
         }
     }
 
-    pub(super) fn is_unchanged(&self) -> bool {
-        Header::of(&self.file).is_ok_and(|now| now == self.header)
+    /// Whether nothing was committed since.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn is_unchanged(&self) -> Result<bool> {
+        match Header::of(&self.file) {
+            Err(error) if error.is_of_system() => Err(error),
+            now => Ok(now.is_ok_and(|now| now == self.header)),
+        }
     }
 }
 
@@ -156,9 +163,10 @@ pub(super) fn retry<T>(
         };
         let error = match once(&source, way) {
             Try::Done(result) => return result.map_err(|error| error.at(path)),
+            Try::Disturbed(error) if error.is_of_system() => return Err(error.at(path)),
             Try::Disturbed(error) => error,
         };
-        let unchanged = source.is_unchanged();
+        let unchanged = source.is_unchanged().map_err(|error| error.at(path))?;
         // Either nobody could have disturbed it, or the same came of the same commit twice.
         let nobody = holder::holding(&source.file) == Holding::Nobody
             && (way == Way::Repaired || source.header.closed_cleanly());

@@ -248,7 +248,11 @@ impl Snapshot {
         let result = guard::catch(|| f(&self));
         let disturbed = match &self.proof {
             Proof::Pages(torn) => torn.error(),
-            Proof::SameHeader => (!source.is_unchanged()).then(in_between),
+            Proof::SameHeader => match source.is_unchanged() {
+                Ok(true) => None,
+                Ok(false) => Some(in_between()),
+                Err(error) => Some(error),
+            },
             Proof::Lock => None,
         };
         // redb may panic once more when it closes what it panicked over.
@@ -256,9 +260,10 @@ impl Snapshot {
             drop(self);
             Ok(())
         });
-        match disturbed {
-            None => Try::Done(result.and_then(|value| closed.map(|()| value))),
-            Some(error) => Try::Disturbed(error),
+        match (disturbed, result) {
+            (None, result) => Try::Done(result.and_then(|value| closed.map(|()| value))),
+            (Some(_), Err(error)) if error.is_of_system() => Try::Done(Err(error)),
+            (Some(error), _) => Try::Disturbed(error),
         }
     }
 

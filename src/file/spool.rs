@@ -55,7 +55,9 @@ pub fn stream<T>(
     })?;
     match snapshot.run(&source, f) {
         Try::Done(result) => result.map_err(|error| error.at(path)),
-        Try::Disturbed(error) if source.is_unchanged() => Err(error.at(path)),
+        Try::Disturbed(error) if error.is_of_system() || source.is_unchanged()? => {
+            Err(error.at(path))
+        }
         Try::Disturbed(error) => Err(lock::in_use(path, &source.file).caused_by(error)),
     }
 }
