@@ -140,7 +140,14 @@ fn execute(cli: Cli, ui: &Ui) -> Result<u8> {
         cancel: Cancel::on_signals()?,
         ui,
     };
-    cli.command.run(&context)
+    let done = cli.command.run(&context);
+    done.map_err(|error| match error.kind() {
+        // Deep in redb nobody knows any more which file it was.
+        ErrorKind::Failed | ErrorKind::NoSpace | ErrorKind::NotFound if error.io().is_some() => {
+            error.at(&context.cache)
+        }
+        _ => error,
+    })
 }
 
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {

@@ -124,10 +124,7 @@ impl NewFile {
     /// # Errors
     /// [`ErrorKind::Failed`].
     pub fn require_folder(to: &Path, what: &str) -> Result<()> {
-        if folder_of(to).is_dir() {
-            return Ok(());
-        }
-        Err(refused(io::ErrorKind::NotFound.into(), to, what))
+        require_folder_of(to).map_err(|error| refused(error, to, what))
     }
 
     /// Where it is until it is whole.
@@ -206,6 +203,14 @@ fn require_free(to: &Path, what: &str) -> Result<()> {
     }
 }
 
+/// What is no folder counts as none.
+pub(super) fn require_folder_of(path: &Path) -> io::Result<()> {
+    if fs::metadata(folder_of(path))?.is_dir() {
+        return Ok(());
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
 /// Why there can be no `what` at `to`.
 pub(super) fn refused(error: io::Error, to: &Path, what: &str) -> Error {
     let error = match error.kind() {
@@ -232,7 +237,8 @@ pub(super) fn refused(error: io::Error, to: &Path, what: &str) -> Error {
 pub fn same_bytes(a: &Path, b: &Path) -> Result<bool> {
     let open = |path: &Path| File::open(path).map_err(|error| Error::from(error).at(path));
     let (mut a, mut b) = (open(a)?, open(b)?);
-    if a.metadata()?.len() != b.metadata()?.len() {
+    let mut left = a.metadata()?.len();
+    if b.metadata()?.len() != left {
         return Ok(false);
     }
     let (mut of_a, mut of_b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
@@ -241,8 +247,10 @@ pub fn same_bytes(a: &Path, b: &Path) -> Result<bool> {
         if of_a.get(..len_a) != of_b.get(..len_b) {
             return Ok(false);
         }
+        left = left.saturating_sub(len_a as u64);
         if len_a == 0 {
-            return Ok(true);
+            // What could not be read of both is not the same.
+            return Ok(left == 0);
         }
     }
 }

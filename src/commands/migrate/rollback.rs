@@ -87,11 +87,12 @@ fn newest_backup(cache: &Path) -> Result<PathBuf> {
 
 /// Reads every page of the backup, and demands that it is a cache.
 fn require_cache(context: &Context<'_>, backup: &Path) -> Result<From> {
-    if fs::symlink_metadata(backup).is_err() {
-        return Err(Error::new(ErrorKind::Failed, "there is no such backup")
+    fs::symlink_metadata(backup).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::new(ErrorKind::Failed, "there is no such backup")
             .at(backup)
-            .help("name one with --backup PATH"));
-    }
+            .help("name one with --backup PATH"),
+        _ => Error::from(error).at(backup),
+    })?;
     let options = ReadOptions {
         lock_timeout: context.lock_timeout,
         verify: true,

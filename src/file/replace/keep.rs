@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::super::copy::{copy_new, refused, same_bytes};
+use super::super::copy::{copy_new, refused, require_folder_of, same_bytes};
 use super::super::header::Identity;
 use super::super::numbered::{next_numbered, numbered};
-use super::{Replacement, at, folder_of, sync_folder_of};
+use super::{Replacement, at, sync_folder_of};
 use crate::error::{Error, Result};
 
 /// What becomes of the file that is replaced.
@@ -34,13 +34,12 @@ impl Replacement {
         let Backup::At(path) = backup else {
             return Ok(());
         };
-        let kind = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_file() && !self.is_own_name(path) => return Ok(()),
-            Ok(_) => io::ErrorKind::AlreadyExists,
-            Err(_) if folder_of(path).is_dir() => return Ok(()),
-            Err(_) => io::ErrorKind::NotFound,
+        let usable = match fs::symlink_metadata(path) {
+            Ok(found) if found.is_file() && !self.is_own_name(path) => Ok(()),
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => require_folder_of(path),
         };
-        Err(refused(kind.into(), path, "backup"))
+        usable.map_err(|error| refused(error, path, "backup"))
     }
 
     /// Refuses, besides, a name that is taken by anything but the original itself, which a run that
