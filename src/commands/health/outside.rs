@@ -7,7 +7,7 @@ use rustix::fs::{Access, access};
 
 use super::super::Context;
 use super::Args;
-use super::report::{Check, HealthReport};
+use super::report::{Check, HealthReport, State};
 use super::subject::Subject;
 use crate::error::{Error, ErrorKind};
 use crate::file::{self, FileFormat, Header, Holding, holder};
@@ -20,12 +20,16 @@ pub(super) fn check(args: &Args, context: &Context<'_>, report: &mut HealthRepor
     let header = match Header::read(path) {
         Ok(header) => header,
         Err(error) if fs::metadata(path).is_ok_and(|file| file.is_file()) => {
-            report.set(Subject::File, Check::ok("there"));
-            report.set(Subject::Permissions, permissions(path));
-            // Where the file may not be read, nothing is known of its format.
+            let permissions = permissions(path);
+            let mut found = Check::ok("there");
             if error.kind() == ErrorKind::Damaged {
                 report.set(Subject::FileFormat, Check::error(&error));
+            } else if permissions.state != State::Broken {
+                // It may be read, and yet it cannot be.
+                found = Check::error(&error);
             }
+            report.set(Subject::File, found);
+            report.set(Subject::Permissions, permissions);
             return false;
         }
         Err(error) => {
