@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use super::claim::Claim;
 use super::header::{Identity, open_regular};
 use super::lock::ExclusiveLock;
 use super::{space, unfinished};
@@ -61,6 +62,7 @@ impl Replacement {
         };
         replacement.require_in_place()?;
         replacement.remove_stage()?;
+        replacement.remove_former_name()?;
         Ok(replacement)
     }
 
@@ -186,7 +188,7 @@ impl Replacement {
         self.finished = true;
         self.sync_folder().map_err(|error| {
             Error::new(
-                ErrorKind::Failed,
+                error.kind(),
                 "the new cache is in place, but may not survive a power loss",
             )
             .at(&self.target)
@@ -229,6 +231,24 @@ impl Replacement {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(at(error, &self.stage)),
         }
+    }
+
+    /// Removes what a run has left that had just made the file and was killed before it had
+    /// removed the name that the file had until then.
+    fn remove_former_name(&self) -> Result<()> {
+        let is_left = fs::symlink_metadata(unfinished::claim_of(&self.target)).is_ok();
+        let Some(_claim) = is_left
+            .then(|| Claim::on(&self.target, "cache").ok())
+            .flatten()
+        else {
+            return Ok(());
+        };
+        let part = unfinished::part_of(&self.target);
+        let found = fs::symlink_metadata(&part);
+        if !found.is_ok_and(|found| Identity::of(&found) == self.lock.identity()) {
+            return Ok(());
+        }
+        fs::remove_file(&part).map_err(|error| at(error, &part))
     }
 
     fn sync_folder(&self) -> Result<()> {

@@ -6,7 +6,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod disk_full;
+mod faults;
 mod figures;
+mod kill;
+mod read_faults;
+mod scene;
+mod strace;
 
 use std::process::ExitCode;
 
@@ -14,7 +20,12 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The whole suite, in the order of the figures.
 fn trials() -> Vec<Trial> {
-    let suites: [fn() -> Vec<Trial>; 0] = [];
+    let suites: [fn() -> Vec<Trial>; 4] = [
+        kill::trials,
+        faults::trials,
+        read_faults::trials,
+        disk_full::trials,
+    ];
     suites.into_iter().flat_map(|suite| suite()).collect()
 }
 
