@@ -1,0 +1,472 @@
+//! A verb that changes a cache, on a cache of its own, and what must be true of that at any moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use chrono::SecondsFormat;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common;
+
+/// A change of a cache.
+pub struct Verb {
+    /// What it is called in the table of figures.
+    pub what: &'static str,
+    /// The release that wrote the cache.
+    pub fixture: &'static str,
+    /// Commands that come before it. In each, `@name` is the file `name` in the folder.
+    pub before: &'static [&'static [&'static str]],
+    /// The command itself.
+    pub args: &'static [&'static str],
+    /// The file that it writes.
+    pub target: &'static str,
+    /// What may be seen of its work before the end.
+    pub steps: Steps,
+    /// The file that it must find free, as it says so itself.
+    pub new_name: Option<&'static str>,
+}
+
+/// How a verb goes from the old to the new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steps {
+    /// A new file takes the place of the old one, which is kept or not.
+    Swap { keeps: bool },
+    /// In the file, table by table.
+    Tables,
+    /// In the file, so many rows at a time.
+    Rows(usize),
+}
+
+/// The rows that a cache exports, as lines of JSON.
+type Rows = BTreeSet<String>;
+
+/// The folder of a cache, before and after the verb.
+pub struct Scene<'a> {
+    pub verb: &'a Verb,
+    folder: TempDir,
+    /// When it was set.
+    began: String,
+    /// The files before.
+    given: BTreeMap<String, Vec<u8>>,
+    /// How it ends undisturbed.
+    exit: i32,
+    /// What the target may hold, from the old to the new.
+    states: Vec<Rows>,
+}
+
+/// `Err(why)` unless it held.
+pub fn ensure(held: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if held { Ok(()) } else { Err(why()) }
+}
+
+/// As do-memory writes times.
+pub fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(SecondsFormat::Nanos, true)
+}
+
+/// A text without the times that are not before `began`, which say when a verb ran.
+pub fn without_since(began: &str, text: &str) -> String {
+    let mut parts: Vec<_> = text.split('"').collect();
+    for part in &mut parts {
+        if part.starts_with("20") && part.ends_with('Z') && *part >= began {
+            *part = "now";
+        }
+    }
+    parts.join("\"")
+}
+
+impl<'a> Scene<'a> {
+    /// Sets the scene, and lets the verb run once to see what comes of it.
+    pub fn set(verb: &'a Verb) -> Self {
+        Self::set_in(verb, tempfile::tempdir().unwrap())
+    }
+
+    /// The same in a folder that is given.
+    pub fn set_in(verb: &'a Verb, folder: TempDir) -> Self {
+        let copy = |name: &str, to: &str| {
+            let from = common::fixture(verb.fixture).join(name);
+            fs::write(folder.path().join(to), fs::read(from).unwrap()).unwrap();
+        };
+        copy("cache.redb", "cache.redb");
+        if verb.args.contains(&"@store") {
+            copy("turso.db", "store");
+        }
+        let mut scene = Self {
+            verb,
+            folder,
+            began: now(),
+            given: BTreeMap::new(),
+            exit: 0,
+            states: Vec::new(),
+        };
+        for args in verb.before {
+            match args {
+                ["rm", name] => fs::remove_file(scene.path(name)).unwrap(),
+                _ => assert!(scene.command(args).status().unwrap().success()),
+            }
+        }
+        for name in scene.names() {
+            let bytes = fs::read(scene.path(&name)).unwrap();
+            scene.given.insert(name, bytes);
+        }
+        scene.look_ahead();
+        scene
+    }
+
+    fn look_ahead(&mut self) {
+        let old = match self.given.contains_key(self.verb.target) {
+            true => self.export().unwrap(),
+            false => Rows::new(),
+        };
+        let doomed = self.doomed();
+        let output = self.run();
+        self.exit = output.status.code().unwrap();
+        assert!([0, 3].contains(&self.exit), "{output:?}");
+        let new = self.export().unwrap();
+        let mut states = vec![old];
+        for batch in doomed {
+            let mut left = states.last().unwrap().clone();
+            left.retain(|row| !batch.iter().any(|begin| row.starts_with(begin)));
+            states.push(left);
+        }
+        if doomed_in_file(self.verb.steps) {
+            assert!(states.last() == Some(&new), "the verb does something else");
+        } else {
+            states.push(new);
+        }
+        self.states = states;
+        self.reset();
+    }
+
+    /// How the rows begin that each step in the file removes.
+    fn doomed(&self) -> Vec<Vec<String>> {
+        // The revision of an episode goes with it.
+        let begins = |table: &Value, rest: &str| {
+            let tables: &[_] = match table.as_str().unwrap() {
+                "episodes" => &["episodes", "episode_revisions"],
+                other => &[other],
+            };
+            let begin = |table: &&str| format!("{{\"table\":\"{table}\",{rest}");
+            tables.iter().map(begin).collect::<Vec<_>>()
+        };
+        let plan = || {
+            let args = [self.verb.args, &["--dry-run"]].concat();
+            let args: Vec<_> = args.iter().map(|arg| self.word(arg)).collect();
+            let args: Vec<_> = args.iter().map(String::as_str).collect();
+            common::json(&self.path("cache.redb"), &args, 0)
+        };
+        match self.verb.steps {
+            Steps::Swap { .. } => Vec::new(),
+            Steps::Tables => {
+                let plan = plan();
+                let tables = plan["tables"].as_array().unwrap().iter();
+                tables.map(|share| begins(&share["table"], "")).collect()
+            }
+            Steps::Rows(at_a_time) => {
+                let plan = plan();
+                let rows = plan["would_remove"].as_array().unwrap();
+                let row = |row: &Value| begins(&row["table"], &format!("\"key\":{},", row["key"]));
+                let batch = |rows: &[Value]| rows.iter().flat_map(row).collect();
+                rows.chunks(at_a_time).map(batch).collect()
+            }
+        }
+    }
+
+    /// The folder as it was before the verb.
+    pub fn reset(&self) {
+        for name in self.names() {
+            fs::remove_file(self.path(&name)).unwrap();
+        }
+        for (name, bytes) in &self.given {
+            fs::write(self.path(name), bytes).unwrap();
+        }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The names in the folder, sorted.
+    pub fn names(&self) -> Vec<String> {
+        common::names(self.folder.path())
+    }
+
+    /// Every path in the folder that the program may touch.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let files = [
+            "cache.redb",
+            ".cache.redb.redb-cache-stage",
+            ".cache.redb.redb-cache-part",
+            ".cache.redb.redb-cache-lock",
+            "cache.redb.backup-1",
+            "cache.redb.migrated-1",
+            "kept",
+            ".kept.redb-cache-part",
+            ".kept.redb-cache-lock",
+            "new.redb",
+            ".new.redb.redb-cache-part",
+            ".new.redb.redb-cache-lock",
+            "store",
+            "store-wal",
+            "store-shm",
+        ];
+        let files = files.into_iter().map(|name| self.path(name));
+        files.chain([self.folder().to_owned()]).collect()
+    }
+
+    fn word(&self, word: &str) -> String {
+        match word.strip_prefix('@') {
+            Some(name) => self.path(name).to_str().unwrap().to_owned(),
+            None => word.to_owned(),
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let args: Vec<_> = args.iter().map(|arg| self.word(arg)).collect();
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        common::program(&self.path("cache.redb"), &args)
+    }
+
+    /// The verb, to be run.
+    pub fn program(&self) -> Command {
+        self.command(self.verb.args)
+    }
+
+    fn run(&self) -> Output {
+        self.program().output().unwrap()
+    }
+
+    /// Whether this is how the verb ends when nothing goes wrong.
+    pub fn is_success(&self, output: &Output) -> bool {
+        output.status.code() == Some(self.exit)
+    }
+
+    fn export(&self) -> Result<Rows, String> {
+        let output = common::run(&self.path(self.verb.target), &["export"]);
+        ensure(output.status.success(), || {
+            format!("{} cannot be exported: {output:?}", self.verb.target)
+        })?;
+        let rows = String::from_utf8(output.stdout).map_err(|error| error.to_string())?;
+        Ok(rows
+            .lines()
+            .map(|row| without_since(&self.began, row))
+            .collect())
+    }
+
+    /// Whether the target is the very file that it was before.
+    fn is_old(&self) -> bool {
+        let found = fs::read(self.path(self.verb.target)).ok();
+        found.as_ref() == self.given.get(self.verb.target)
+    }
+
+    /// At any moment: a complete cache, old or new, and nothing else touched.
+    pub fn check(&self) -> Result<(), String> {
+        self.check_others()?;
+        if self.is_old() {
+            return Ok(());
+        }
+        let found = self.export()?;
+        ensure(self.states.contains(&found), || {
+            format!("{} is neither old nor new", self.verb.target)
+        })?;
+        match self.verb.steps {
+            Steps::Swap { keeps } => ensure(!keeps || self.is_kept(), || {
+                format!("the old file is not kept among {:?}", self.names())
+            }),
+            _ => {
+                let health = common::run(&self.path(self.verb.target), &["health", "--deep"]);
+                ensure(matches!(health.status.code(), Some(0 | 3)), || {
+                    format!("it is not healthy: {health:?}")
+                })
+            }
+        }
+    }
+
+    /// Every file but the target is what it was, and every new one with a name is a whole copy of
+    /// the old target.
+    fn check_others(&self) -> Result<(), String> {
+        for name in self.names() {
+            if name == self.verb.target || name.starts_with('.') {
+                continue;
+            }
+            let before = self.given.get(&name);
+            let before = before.or_else(|| self.given.get(self.verb.target));
+            ensure(fs::read(self.path(&name)).ok().as_ref() == before, || {
+                format!("{name} is not what it was")
+            })?;
+        }
+        let names = self.names();
+        let gone = self.given.keys().find(|name| !names.contains(name));
+        ensure(gone.is_none(), || format!("{gone:?} is gone"))
+    }
+
+    fn is_kept(&self) -> bool {
+        let old = self.given.get(self.verb.target);
+        let mut names = self.names().into_iter();
+        old.is_none()
+            || names.any(|name| {
+                !name.starts_with('.') && fs::read(self.path(&name)).ok().as_ref() == old
+            })
+    }
+
+    /// The same command again does all of the work, and cleans up.
+    pub fn check_again(&self) -> Result<(), String> {
+        let mut output = self.run();
+        if let Some(name) = self.verb.new_name
+            && output.status.code() == Some(1)
+            && self.path(name).exists()
+        {
+            let said = String::from_utf8_lossy(&output.stderr);
+            ensure(said.contains("would overwrite a file"), || {
+                format!("refused for another reason than {name}: {said}")
+            })?;
+            fs::remove_file(self.path(name)).unwrap();
+            output = self.run();
+        }
+        ensure(matches!(output.status.code(), Some(0 | 3)), || {
+            format!("the same run again fails: {output:?}")
+        })?;
+        self.check_done()?;
+        self.check_clean()
+    }
+
+    /// All of the work is done.
+    pub fn check_done(&self) -> Result<(), String> {
+        let (found, new) = (self.export()?, self.states.last().unwrap());
+        ensure(&found == new, || {
+            let row = found.symmetric_difference(new).next();
+            format!("it is not done: {row:?}")
+        })
+    }
+
+    /// Whether every file is as it was, and there is no other.
+    pub fn is_untouched(&self) -> bool {
+        self.names().iter().eq(self.given.keys())
+            && self
+                .given
+                .iter()
+                .all(|(name, bytes)| fs::read(self.path(name)).ok().as_ref() == Some(bytes))
+    }
+
+    /// No unfinished file is left.
+    pub fn check_clean(&self) -> Result<(), String> {
+        let names = self.names();
+        ensure(!names.iter().any(|name| name.starts_with('.')), || {
+            format!("left behind: {names:?}")
+        })
+    }
+}
+
+const fn doomed_in_file(steps: Steps) -> bool {
+    !matches!(steps, Steps::Swap { .. })
+}
+
+/// Every verb that changes a cache, on each format of the file that it takes.
+pub const VERBS: &[Verb] = &[
+    Verb {
+        what: "migrate, redb v2 file",
+        fixture: "0.1.6",
+        before: &[],
+        args: &["migrate"],
+        target: "cache.redb",
+        steps: Steps::Swap { keeps: true },
+        new_name: None,
+    },
+    Verb {
+        what: "migrate, redb v3 file",
+        fixture: "0.1.33",
+        before: &[],
+        args: &["migrate"],
+        target: "cache.redb",
+        steps: Steps::Swap { keeps: true },
+        new_name: None,
+    },
+    Verb {
+        what: "migrate --output",
+        fixture: "0.1.33",
+        before: &[],
+        args: &["migrate", "--output", "@new.redb"],
+        target: "new.redb",
+        steps: Steps::Swap { keeps: false },
+        new_name: Some("new.redb"),
+    },
+    Verb {
+        what: "migrate --rollback",
+        fixture: "0.1.33",
+        before: &[&["migrate"]],
+        args: &["migrate", "--rollback", "--yes"],
+        target: "cache.redb",
+        steps: Steps::Swap { keeps: true },
+        new_name: None,
+    },
+    Verb {
+        what: "compact",
+        fixture: "0.1.47",
+        before: &[],
+        args: &["compact"],
+        target: "cache.redb",
+        steps: Steps::Swap { keeps: false },
+        new_name: None,
+    },
+    Verb {
+        what: "compact --backup",
+        fixture: "0.1.47",
+        before: &[],
+        args: &["compact", "--backup", "@kept"],
+        target: "cache.redb",
+        steps: Steps::Swap { keeps: true },
+        new_name: Some("kept"),
+    },
+    Verb {
+        what: "rebuild",
+        fixture: "0.1.47",
+        before: &[],
+        args: &["rebuild", "--yes", "--from", "@store"],
+        target: "cache.redb",
+        steps: Steps::Swap { keeps: true },
+        new_name: None,
+    },
+    Verb {
+        what: "rebuild, where there is none",
+        fixture: "0.1.47",
+        before: &[&["rm", "cache.redb"]],
+        args: &["rebuild", "--yes", "--from", "@store"],
+        target: "cache.redb",
+        steps: Steps::Swap { keeps: false },
+        new_name: None,
+    },
+    Verb {
+        what: "clear",
+        fixture: "0.1.47",
+        before: &[],
+        args: &["clear", "--all", "--yes"],
+        target: "cache.redb",
+        steps: Steps::Tables,
+        new_name: None,
+    },
+    Verb {
+        what: "clear --backup",
+        fixture: "0.1.47",
+        before: &[],
+        args: &["clear", "--all", "--yes", "--backup", "@kept"],
+        target: "cache.redb",
+        steps: Steps::Tables,
+        new_name: Some("kept"),
+    },
+    Verb {
+        what: "sweep",
+        fixture: "0.1.47",
+        before: &[],
+        args: &["sweep", "--max-entries", "5", "--batch", "20"],
+        target: "cache.redb",
+        steps: Steps::Rows(20),
+        new_name: None,
+    },
+];
