@@ -333,7 +333,7 @@ impl Future for Flushed {
 /// Opens the file for writing, after a look that writes nothing has found it to be a cache.
 fn open(path: &Path, config: &RedbConfig) -> Result<Database> {
     let mode = config.concurrency.into();
-    if is_new(path)? {
+    if file::is_new(path)? {
         return file::create_for_writing(path, mode, config.page_cache_bytes);
     }
     let options = file::ReadOptions {
@@ -345,15 +345,6 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database> {
         None => Ok(Standing::Empty),
     })?;
     file::open_for_writing(path, mode, config.lock_timeout, config.page_cache_bytes)
-}
-
-/// Whether there is no file, or an empty one, as programs make to reserve a name.
-fn is_new(path: &Path) -> Result<bool> {
-    match std::fs::metadata(path) {
-        Ok(found) => Ok(found.is_file() && found.len() == 0),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn raw_space(table: &str) -> Result<Space> {

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Magic number, flags, geometry and the two commit slots.
 pub(super) const LEN: usize = 320;
 
-const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
+pub(super) const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const FLAGS: usize = 9;
 const PRIMARY_IS_SLOT_1: u8 = 1;
 const RECOVERY_REQUIRED: u8 = 2;

@@ -12,6 +12,8 @@ use super::gather::Gather;
 use super::guard;
 use super::header::{Header, Identity, open_regular};
 use super::holder::{self, Holding};
+use super::new::is_begun;
+use super::replace::sync_folder_of;
 use super::wait::Deadline;
 use super::waiting::KEPT;
 use crate::error::{Error, ErrorKind, Result};
@@ -56,8 +58,8 @@ pub fn open_for_writing(
     })
 }
 
-/// Makes a cache where there is no file, or an empty one, in `mode`. A file that another process
-/// has made meanwhile is opened as it is.
+/// Makes a cache where [`is_new`](super::is_new) says that there is none yet, in `mode`. A file that
+/// another process has made meanwhile is opened as it is.
 ///
 /// # Errors
 /// [`ErrorKind::InUse`], and when the file cannot be made.
@@ -66,13 +68,32 @@ pub fn create_for_writing(
     mode: ConcurrencyMode,
     cache_bytes: usize,
 ) -> Result<Database> {
+    let path = path.as_ref();
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(path)?;
+    // The name must be durable before anything that is written is said to be.
+    sync_folder_of(path)?;
+    if is_begun(&file)? {
+        begin_anew(path, &file)?;
+    }
     Ok(database(file, mode, cache_bytes, cache_bytes / 2)?)
+}
+
+/// Empties a file that redb had only begun to make: it takes no other for a new one.
+fn begin_anew(path: &Path, file: &File) -> Result<()> {
+    let lock = ExclusiveLock::acquire(path, Duration::ZERO)?;
+    if lock.identity() != Identity::of(&file.metadata()?) {
+        return Err(in_use(path, file));
+    }
+    // Until the lock was ours, another process may have made it.
+    if is_begun(file)? {
+        file.set_len(0)?;
+    }
+    Ok(())
 }
 
 /// Opens a file of our own, empty or a copy of a cache, that nobody else knows of.
