@@ -1,6 +1,7 @@
 //! Which rows a sweep removes, and removing them in short transactions.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
 
 use redb::{Database, ReadableTable};
 use serde::Serialize;
@@ -58,15 +59,19 @@ impl Doomed {
         if self.reason != Reason::Dependent {
             return Ok(false);
         }
-        let episode = self.key.strip_prefix("episode_").unwrap_or(&self.key);
-        Ok(ledger.stored(Table::Episodes, episode)?.is_some())
+        Ok(ledger.stored(Table::Episodes, self.episode())?.is_some())
+    }
+
+    /// The episode that the row hangs on.
+    fn episode(&self) -> &str {
+        self.key.strip_prefix("episode_").unwrap_or(&self.key)
     }
 }
 
 /// What a sweep would do.
 #[derive(Clone, Debug, Default)]
 pub struct SweepPlan {
-    /// The rows that go, least recently used first, and then what hangs on them.
+    /// The rows that go, least recently used first, each followed by what hangs on it.
     pub doomed: Vec<Doomed>,
     /// Rows without a record that stay: from now on their age is known.
     pub unrecorded: Vec<(Table, String, Entry)>,
@@ -126,10 +131,7 @@ pub fn plan(view: &View, bounds: &Bounds, now_ms: i64) -> Result<SweepPlan> {
     doom_expired(&mut plan, &mut staying, now_ms);
     doom_over_entries(&mut plan, &mut staying, bounds.max_episodes);
     doom_over_size(&mut plan, staying, bounds.max_bytes);
-    // What hangs on an episode goes after it: it stays if the episode turns out to stay.
-    let last = |row: &Doomed| row.reason == Reason::Dependent;
-    plan.doomed
-        .sort_by_key(|row| (last(row), row.entry.accessed));
+    plan.put_in_order();
     plan.forget_records_of_doomed();
     Ok(plan)
 }
@@ -155,6 +157,43 @@ impl SweepPlan {
             reason,
             entry,
         });
+    }
+
+    /// What hangs on an episode goes after it: it stays if the episode turns out to stay.
+    fn put_in_order(&mut self) {
+        let doomed = std::mem::take(&mut self.doomed);
+        let (hanging, mut rows): (Vec<_>, Vec<_>) = doomed
+            .into_iter()
+            .partition(|row| row.reason == Reason::Dependent);
+        let mut hanging_on: HashMap<String, Vec<Doomed>> = HashMap::new();
+        for row in hanging {
+            let episode = row.episode().to_owned();
+            hanging_on.entry(episode).or_default().push(row);
+        }
+        rows.sort_by_key(|row| row.entry.accessed);
+        for row in rows {
+            let hanging = match row.table {
+                Table::Episodes => hanging_on.remove(&row.key),
+                _ => None,
+            };
+            self.doomed.push(row);
+            self.doomed.extend(hanging.into_iter().flatten());
+        }
+        self.doomed.extend(hanging_on.into_values().flatten());
+    }
+
+    /// The rows in portions of about `size`, to be removed in one transaction each. What hangs on
+    /// an episode goes with it: once it is gone, no other sweep finds what hung on it.
+    pub fn batches(&self, size: NonZeroUsize) -> impl Iterator<Item = &[Doomed]> {
+        let mut rest = self.doomed.as_slice();
+        std::iter::from_fn(move || {
+            let more = rest.iter().skip(size.get());
+            let more = more.take_while(|row| row.reason == Reason::Dependent);
+            let len = rest.len().min(size.get() + more.count());
+            let (batch, after) = rest.split_at(len);
+            rest = after;
+            (!batch.is_empty()).then_some(batch)
+        })
     }
 
     fn forget_records_of_doomed(&mut self) {

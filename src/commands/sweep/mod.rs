@@ -112,7 +112,7 @@ fn execute(args: &Args, context: &Context<'_>, db: &Database, plan: &SweepPlan) 
     let bar = context.ui.progress("sweeping");
     bar.set_total((plan.doomed.len() + plan.unrecorded.len()) as u64);
     let mut removed = Removed::default();
-    for batch in plan.doomed.chunks(args.batch.get()) {
+    for batch in plan.batches(args.batch) {
         context.cancel.check()?;
         let done = sweep::remove(db, batch)?;
         removed.rows += done.rows;
