@@ -9,8 +9,11 @@ mod common;
 mod disk_full;
 mod faults;
 mod figures;
+mod images;
 mod kill;
+mod power;
 mod read_faults;
+mod recording;
 mod scene;
 mod strace;
 
@@ -20,16 +23,20 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The whole suite, in the order of the figures.
 fn trials() -> Vec<Trial> {
-    let suites: [fn() -> Vec<Trial>; 4] = [
+    let suites: [fn() -> Vec<Trial>; 5] = [
         kill::trials,
         faults::trials,
         read_faults::trials,
         disk_full::trials,
+        power::trials,
     ];
     suites.into_iter().flat_map(|suite| suite()).collect()
 }
 
 fn main() -> ExitCode {
+    if power::play_role() {
+        return ExitCode::SUCCESS;
+    }
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials());
     figures::print();
     conclusion.exit_code()
