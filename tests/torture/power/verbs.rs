@@ -29,6 +29,8 @@ pub struct Verb {
     /// Where the original must be, byte by byte, as soon as the cache is another.
     pub backup: Option<&'static str>,
     fixture: Option<&'static str>,
+    /// What is run before.
+    prepared: Option<&'static [&'static str]>,
     args: &'static [&'static str],
 }
 
@@ -39,6 +41,7 @@ pub fn all() -> Vec<Verb> {
         way,
         backup,
         fixture,
+        prepared: None,
         args,
     };
     let replaces =
@@ -58,6 +61,15 @@ pub fn all() -> Vec<Verb> {
             &["compact", "--backup", "kept.redb"],
             "kept.redb",
         ),
+        Verb {
+            prepared: Some(&["migrate"]),
+            ..replaces(
+                "rollback",
+                "0.1.22",
+                &["migrate", "--rollback", "--yes"],
+                "cache.redb.migrated-1",
+            )
+        },
         replaces(
             "rebuild",
             "0.1.47",
@@ -97,6 +109,10 @@ impl Verb {
             Some(name) => copy_of(name).0,
             None => tempfile::tempdir().unwrap(),
         };
+        if let Some(args) = self.prepared {
+            let run = self.command_with(folder.path(), args).output().unwrap();
+            assert!(run.status.success(), "{run:?}");
+        }
         let command = self.command(folder.path());
         (folder, command)
     }
