@@ -4,6 +4,8 @@
 //! A quick part by default; `REDB_CACHE_LONG=1` for all of it. The figures come last.
 #![cfg(test)]
 
+mod attempt;
+mod bombs;
 #[path = "../common/mod.rs"]
 mod common;
 mod disk_full;
@@ -23,12 +25,13 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The whole suite, in the order of the figures.
 fn trials() -> Vec<Trial> {
-    let suites: [fn() -> Vec<Trial>; 5] = [
+    let suites: [fn() -> Vec<Trial>; 6] = [
         kill::trials,
         faults::trials,
         read_faults::trials,
         disk_full::trials,
         power::trials,
+        bombs::trials,
     ];
     suites.into_iter().flat_map(|suite| suite()).collect()
 }
