@@ -106,8 +106,8 @@ macro_rules! tables_of_engine {
         use std::ops::{Bound, ControlFlow};
 
         use engine::{
-            MultimapTableHandle, ReadOnlyTable, ReadTransaction, ReadableTable,
-            ReadableTableMetadata, TableDefinition, TableError, TableHandle,
+            MultimapTableDefinition, MultimapTableHandle, ReadOnlyTable, ReadTransaction,
+            ReadableTable, ReadableTableMetadata, TableDefinition, TableError, TableHandle,
         };
 
         use $crate::error::{Error, ErrorKind, Result};
@@ -136,7 +136,18 @@ macro_rules! tables_of_engine {
             }
 
             fn info(&self, table: &str) -> Result<Option<TableInfo>> {
-                Ok(self.list()?.into_iter().find(|info| info.name == table))
+                let transaction = self.transaction();
+                let Some(kind) = kind_of(transaction, table)? else {
+                    return Ok(None);
+                };
+                let rows = match kind {
+                    ValueKind::Multimap => transaction
+                        .open_untyped_multimap_table(multimap_of(table))?
+                        .len()?,
+                    _ => transaction.open_untyped_table(table_of(table))?.len()?,
+                };
+                let name = table.to_owned();
+                Ok(Some(TableInfo { name, kind, rows }))
             }
 
             fn get(&self, table: &str, key: &str) -> Result<Option<Value>> {
@@ -165,20 +176,29 @@ macro_rules! tables_of_engine {
 
             fn measure(&self, table: &str) -> Result<PageUse> {
                 let transaction = self.transaction();
-                for handle in transaction.list_tables()? {
-                    if handle.name() == table {
-                        let table = transaction.open_untyped_table(handle)?;
-                        return Ok(page_use(&table.stats()?));
-                    }
+                if table.is_empty() {
+                    return Ok(PageUse::default());
                 }
-                for handle in transaction.list_multimap_tables()? {
-                    if handle.name() == table {
+                match transaction.open_untyped_table(table_of(table)) {
+                    Ok(table) => Ok(page_use(&table.stats()?)),
+                    Err(TableError::TableDoesNotExist(_)) => Ok(PageUse::default()),
+                    Err(TableError::TableIsMultimap(_)) => {
+                        let handle = multimap_of(table);
                         let table = transaction.open_untyped_multimap_table(handle)?;
-                        return Ok(page_use(&table.stats()?));
+                        Ok(page_use(&table.stats()?))
                     }
+                    Err(error) => Err(error.into()),
                 }
-                Ok(PageUse::default())
             }
+        }
+
+        /// The table by its name alone, whatever its types.
+        fn table_of(table: &str) -> TableDefinition<'_, &'static str, &'static [u8]> {
+            TableDefinition::new(table)
+        }
+
+        fn multimap_of(table: &str) -> MultimapTableDefinition<'_, &'static str, &'static [u8]> {
+            MultimapTableDefinition::new(table)
         }
 
         fn page_use(stats: &engine::TableStats) -> PageUse {

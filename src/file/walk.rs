@@ -143,26 +143,40 @@ impl Walk {
             return Ok(tables);
         };
         self.pairs(catalogue, &[], &mut |name, definition| {
-            let found = || {
-                let definition = Definition::parse(definition)?;
-                Some(Found {
-                    info: TableInfo {
-                        name: str::from_utf8(name).ok()?.to_owned(),
-                        kind: definition.kind()?,
-                        rows: definition.rows()?,
-                    },
-                    root: definition.root,
-                })
-            };
-            tables.push(found().ok_or_else(absurd)?);
+            tables.push(Found::of(name, definition).ok_or_else(absurd)?);
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(tables)
     }
 
     fn find(&self, table: &str) -> Result<Option<Found>> {
-        let tables = self.tables()?.into_iter();
-        Ok(tables.into_iter().find(|found| found.info.name == table))
+        let mut found = None;
+        let Some(catalogue) = self.catalogue else {
+            return Ok(found);
+        };
+        // Not one by one: each of a hundred thousand tables may be looked for.
+        self.pairs(catalogue, table.as_bytes(), &mut |name, definition| {
+            if name == table.as_bytes() {
+                found = Some(Found::of(name, definition).ok_or_else(absurd)?);
+            }
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
+    }
+}
+
+impl Found {
+    /// `None` for what redb does not write.
+    fn of(name: &[u8], definition: &[u8]) -> Option<Self> {
+        let definition = Definition::parse(definition)?;
+        Some(Self {
+            info: TableInfo {
+                name: str::from_utf8(name).ok()?.to_owned(),
+                kind: definition.kind()?,
+                rows: definition.rows()?,
+            },
+            root: definition.root,
+        })
     }
 }
 
