@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::file::{ReadVia, Snapshot, TableInfo, ValueKind, ValueRef};
 use crate::layout::Certainty;
 use crate::sabotage::Bug;
-use crate::ui::{Cell, Channel, Progress, Severity, View, json, text};
+use crate::ui::{Cell, Channel, Progress, Severity, View, text};
 
 /// Rows between two questions whether to stop.
 const STEP: u64 = 256;
@@ -230,10 +230,10 @@ impl Export<'_> {
     }
 
     fn write(&mut self, table: &str, key: &str, value: &impl Serialize) -> Result<()> {
-        let line = json::line(&Line { table, key, value })?;
-        self.context.ui.output().write(line.as_bytes())?;
+        let output = self.context.ui.output();
+        let written = output.line(&Line { table, key, value })?;
         self.report.rows += 1;
-        self.report.bytes = self.report.bytes.saturating_add(line.len() as u64);
+        self.report.bytes = self.report.bytes.saturating_add(written);
         Ok(())
     }
 

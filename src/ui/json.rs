@@ -1,5 +1,7 @@
 //! A report as one JSON document.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 
 use super::text::escape_json;
@@ -30,14 +32,41 @@ pub fn document(command: &str, report: &impl Serialize, person: bool) -> Result<
     json.map(finished).map_err(unserializable)
 }
 
-/// One value as a line of JSON Lines.
+/// Writes a value as a line of JSON Lines, and gives back its length. It is never in memory as a whole:
+/// it may be six times as long as the row that it shows.
 ///
 /// # Errors
-/// If the value cannot be written as JSON.
-pub fn line(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map(finished)
-        .map_err(unserializable)
+/// Those of `to`, and if the value cannot be written as JSON.
+pub fn write_line(value: &impl Serialize, to: &mut impl Write) -> io::Result<u64> {
+    let mut escaping = Escaping { to, length: 0 };
+    serde_json::to_writer(&mut escaping, value)?;
+    escaping.write_all(b"\n")?;
+    Ok(escaping.length)
+}
+
+/// Escapes the JSON that passes through, of which serde_json hands on whole characters.
+struct Escaping<'a, W> {
+    to: &'a mut W,
+    length: u64,
+}
+
+impl<W: Write> Write for Escaping<'_, W> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        const MOST: usize = 64 << 10;
+        let mut rest = str::from_utf8(piece).map_err(io::Error::other)?;
+        while !rest.is_empty() {
+            let (text, after) = rest.split_at(rest.floor_char_boundary(MOST));
+            let escaped = escape_json(text);
+            self.to.write_all(escaped.as_bytes())?;
+            self.length = self.length.saturating_add(escaped.len() as u64);
+            rest = after;
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 fn finished(json: String) -> String {

@@ -38,12 +38,17 @@ impl Output {
         self.attempt(|writer| writer.write_all(bytes))
     }
 
-    /// Writes a value as one line of JSON.
+    /// Writes a value as one line of JSON, and gives back its length.
     ///
     /// # Errors
     /// If it cannot be written, or the reader has left.
-    pub fn line(&self, value: &impl Serialize) -> Result<()> {
-        self.write(json::line(value)?.as_bytes())
+    pub fn line(&self, value: &impl Serialize) -> Result<u64> {
+        let mut length = 0;
+        self.attempt(|writer| {
+            length = json::write_line(value, writer)?;
+            Ok(())
+        })?;
+        Ok(length)
     }
 
     /// Hands on what is buffered.
