@@ -201,7 +201,7 @@ fn copy_and_squeeze(
         )
         .help("compact without --recompress"));
     }
-    let mut original = File::open(replacement.target())?;
+    let (mut original, _) = file::open_regular(replacement.target(), false)?;
     std::io::copy(&mut original, &mut stage)?;
     let mut db = file::open_stage(stage, PAGE_CACHE)?;
     staging::squeeze(context, &mut db)?;

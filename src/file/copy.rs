@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::claim::Claim;
-use super::header::Identity;
+use super::header::{Identity, open_regular};
 use super::replace::{folder_of, sync_folder_of};
 use super::{space, unfinished};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,8 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// [`ErrorKind::Failed`] when there is something at `to`, [`ErrorKind::InUse`] when another run is
 /// making it, [`ErrorKind::NoSpace`].
 pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
-    let mut source = File::open(from).map_err(|error| Error::from(error).at(from))?;
-    let metadata = source.metadata()?;
+    let (mut source, metadata) = open_regular(from, false)?;
     let (copy, mut file) = NewFile::create(to, "backup", metadata.mode())?;
     copy.require_space(space::on_disk(&metadata))?;
     io::copy(&mut source, &mut file).map_err(|error| refused(error, to, "backup"))?;
@@ -158,13 +157,22 @@ impl NewFile {
             .at(&self.part)
             .help("run the same command again"));
         }
-        File::open(&self.part)
-            .and_then(|file| file.sync_all())
+        self.open_part()
+            .and_then(|part| part.sync_all())
             .and_then(|()| self.become_named())
             .map_err(|error| refused(error, &self.to, self.what))?;
         let to = self.to.clone();
         drop(self);
         sync_folder_of(&to)
+    }
+
+    fn open_part(&self) -> io::Result<File> {
+        // Not to be kept waiting by a pipe that took its place.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&self.part)
     }
 
     fn is_ours(&self) -> bool {
@@ -235,10 +243,9 @@ pub(super) fn refused(error: io::Error, to: &Path, what: &str) -> Error {
 /// # Errors
 /// When one of them cannot be read.
 pub fn same_bytes(a: &Path, b: &Path) -> Result<bool> {
-    let open = |path: &Path| File::open(path).map_err(|error| Error::from(error).at(path));
-    let (mut a, mut b) = (open(a)?, open(b)?);
-    let mut left = a.metadata()?.len();
-    if b.metadata()?.len() != left {
+    let ((mut a, of_a), (mut b, of_b)) = (open_regular(a, false)?, open_regular(b, false)?);
+    let mut left = of_a.len();
+    if of_b.len() != left {
         return Ok(false);
     }
     let (mut of_a, mut of_b) = (vec![0; 1 << 20], vec![0; 1 << 20]);

@@ -251,7 +251,7 @@ fn unknown(version: u8) -> Error {
 }
 
 /// Opens a regular file, and nothing else: a FIFO would block, a device may act.
-pub(super) fn open_regular(path: &Path, write: bool) -> Result<(File, Metadata)> {
+pub(crate) fn open_regular(path: &Path, write: bool) -> Result<(File, Metadata)> {
     let open = || -> Result<(File, Metadata)> {
         require_regular(&fs::metadata(path)?)?;
         let file = OpenOptions::new()

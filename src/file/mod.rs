@@ -36,6 +36,8 @@ mod waiting;
 mod walk;
 
 pub use copy::{NewFile, copy_new, same_bytes};
+#[cfg(feature = "cli")]
+pub(crate) use header::open_regular;
 pub use header::{FileFormat, Header, Identity};
 pub use holder::{Holder, Holding};
 pub use lock::{ExclusiveLock, create_for_writing, open_for_writing, open_stage};

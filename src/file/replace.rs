@@ -12,6 +12,7 @@
 
 mod keep;
 
+use std::cell::Cell;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -39,6 +40,8 @@ pub struct Replacement {
     folder: PathBuf,
     original: Metadata,
     stage: PathBuf,
+    /// The file that this run has built, or goes on with.
+    made: Cell<Option<Identity>>,
     finished: bool,
 }
 
@@ -55,6 +58,7 @@ impl Replacement {
         let replacement = Self {
             stage: unfinished::stage_of(&target),
             folder: folder_of(&target).to_owned(),
+            made: Cell::new(None),
             finished: false,
             lock,
             original,
@@ -107,6 +111,7 @@ impl Replacement {
             })?;
         self.copy_owner(&file)
             .map_err(|error| at(error, &self.stage))?;
+        self.made.set(Some(Identity::of(&file.metadata()?)));
         Ok(file)
     }
 
@@ -134,6 +139,7 @@ impl Replacement {
         };
         self.copy_owner(&file).map_err(|error| at(error, &part))?;
         fs::rename(&part, &self.stage).map_err(|error| at(error, &self.stage))?;
+        self.made.set(Some(Identity::of(&file.metadata()?)));
         Ok(Some(file))
     }
 
@@ -175,7 +181,7 @@ impl Replacement {
     /// Those of the file system; the old file is then still in place, unless the very last
     /// step failed, which the message says. A failed fsync is final and never tried again.
     pub fn finish(mut self, backup: Backup) -> Result<Option<PathBuf>> {
-        let stage = File::open(&self.stage).map_err(|error| at(error, &self.stage))?;
+        let stage = self.open_stage()?;
         if !Bug::SyncSkipped.is_planted() {
             stage.sync_all().map_err(|error| at(error, &self.stage))?;
         }
@@ -195,6 +201,23 @@ impl Replacement {
             .caused_by(error)
         })?;
         Ok(backup)
+    }
+
+    /// The stage, if it is still the file that this run has made: whatever took its place must not
+    /// take that of the cache.
+    fn open_stage(&self) -> Result<File> {
+        let (stage, found) = open_regular(&self.stage, false)?;
+        let named = fs::symlink_metadata(&self.stage).map_err(|error| at(error, &self.stage))?;
+        let made = self.made.get();
+        if made == Some(Identity::of(&found)) && made == Some(Identity::of(&named)) {
+            return Ok(stage);
+        }
+        Err(Error::new(
+            ErrorKind::InUse,
+            "another process replaced the new file before it was in place",
+        )
+        .at(&self.stage)
+        .help("the cache is unchanged; run the same command again"))
     }
 
     /// Gives up: the old file stays, the stage goes.

@@ -9,8 +9,8 @@ use super::super::Context;
 use super::Args;
 use super::report::{Check, HealthReport, State};
 use super::subject::Subject;
-use crate::error::{Error, ErrorKind};
-use crate::file::{self, FileFormat, Header, Holding, holder};
+use crate::error::ErrorKind;
+use crate::file::{self, FileFormat, Header, Holding, holder, open_regular};
 use crate::ui::size;
 
 /// Makes the checks. Says whether there is a file of redb's to look into.
@@ -41,19 +41,19 @@ pub(super) fn check(args: &Args, context: &Context<'_>, report: &mut HealthRepor
     report.set(Subject::File, Check::ok(size(length)));
     report.set(Subject::Permissions, permissions(path));
     report.set(Subject::FileFormat, format(&header));
-    match File::open(path) {
-        Ok(file) => {
+    match open_regular(path, false) {
+        Ok((file, _)) => {
             report.set(Subject::Lock, lock(&file));
             report.set(Subject::ClosedCleanly, closed(&header, &file));
         }
-        Err(error) => report.set(Subject::Permissions, Check::error(&error.into())),
+        Err(error) => report.set(Subject::Permissions, Check::error(&error)),
     }
     header.require_known().is_ok()
 }
 
 fn permissions(path: &Path) -> Check {
-    if let Err(error) = File::open(path) {
-        return Check::error(&Error::from(error)).next("run it as the user who owns the cache");
+    if let Err(error) = open_regular(path, false) {
+        return Check::error(&error).next("run it as the user who owns the cache");
     }
     let folder = folder_of(path);
     let denied = match (

@@ -1,7 +1,5 @@
 //! The file and its tables.
 
-use std::fs::File;
-
 use serde::Serialize;
 
 use super::portion::Portion;
@@ -13,7 +11,7 @@ use crate::cache::Table;
 use crate::cache::entry::TABLE_PREFIX;
 use crate::commands::{Context, access, doubts};
 use crate::error::{ErrorKind, Result};
-use crate::file::{FileFormat, ReadVia, Snapshot, TableInfo, holder};
+use crate::file::{FileFormat, ReadVia, Snapshot, TableInfo, holder, open_regular};
 use crate::layout::Codec;
 use crate::ui::{Cell, Column, Severity, View};
 
@@ -115,7 +113,7 @@ impl FileReport {
     fn outside(snapshot: &Snapshot, context: &Context<'_>) -> Result<Self> {
         let held = snapshot.via() != ReadVia::Quiet;
         let holder = held
-            .then(|| holder::find(&File::open(&context.cache).ok()?))
+            .then(|| holder::find(&open_regular(&context.cache, false).ok()?.0))
             .flatten();
         Ok(Self {
             cache: context.cache.display().to_string(),

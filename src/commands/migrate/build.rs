@@ -152,7 +152,8 @@ impl Site<'_> {
             )
             .help("let the program that owns those tables remove them first"));
         }
-        std::io::copy(&mut File::open(original)?, &mut stage)?;
+        let (mut original, _) = file::open_regular(original, false)?;
+        std::io::copy(&mut original, &mut stage)?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! `--rollback`: the backup that a migration kept takes the place of the cache again.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -107,8 +107,8 @@ fn require_cache(context: &Context<'_>, backup: &Path) -> Result<From> {
 /// The backup stays: what takes the place of the cache is a copy of it.
 fn put_back(context: &Context<'_>, backup: &Path) -> Result<Option<PathBuf>> {
     let replacement = staging::begin(context)?;
-    let mut original = File::open(backup).map_err(|error| Error::from(error).at(backup))?;
-    replacement.require_space(original.metadata()?.len())?;
+    let (mut original, metadata) = file::open_regular(backup, false)?;
+    replacement.require_space(metadata.len())?;
     let mut stage = replacement.create_stage()?;
     io::copy(&mut original, &mut stage)?;
     drop(stage);
