@@ -4,6 +4,7 @@
 //! A quick part by default; `REDB_CACHE_LONG=1` for all of it. The figures come last.
 #![cfg(test)]
 
+mod attacks;
 mod attempt;
 mod bombs;
 #[path = "../common/mod.rs"]
@@ -13,10 +14,12 @@ mod faults;
 mod figures;
 mod images;
 mod kill;
+mod pipes;
 mod power;
 mod read_faults;
 mod recording;
 mod scene;
+mod secrets;
 mod strace;
 
 use std::process::ExitCode;
@@ -25,13 +28,16 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The whole suite, in the order of the figures.
 fn trials() -> Vec<Trial> {
-    let suites: [fn() -> Vec<Trial>; 6] = [
+    let suites: [fn() -> Vec<Trial>; 9] = [
         kill::trials,
         faults::trials,
         read_faults::trials,
         disk_full::trials,
         power::trials,
         bombs::trials,
+        attacks::trials,
+        pipes::trials,
+        secrets::trials,
     ];
     suites.into_iter().flat_map(|suite| suite()).collect()
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use redb::{TableDefinition, WriteTransaction};
+use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use redb_cache::cache::entry::{self, BY_ACCESS, BY_EXPIRY, Codec, DICTIONARIES, ENTRIES, Entry};
 use redb_cache::cache::facts::{ACTIVITY_KEY, LAST_SWEEP_KEY, LIMITS_KEY};
 use redb_cache::cache::{Table, schema};
@@ -56,9 +56,26 @@ fn with_rows(fixture: &str, more: impl FnOnce(&Rows) -> Rows) -> Bomb {
         insert_v2(&bomb.cache(), more);
         return bomb;
     }
-    let rows = more(&common::Fixture::of(fixture).rows());
+    let rows = more(&rows_of(&bomb.cache()));
     change(&bomb, |txn| insert(txn, &rows));
     bomb
+}
+
+/// The rows of the tables of records that a v3 file has.
+fn rows_of(cache: &Path) -> Rows {
+    let db = redb::Database::open(cache).unwrap();
+    let txn = db.begin_read().unwrap();
+    let mut found = Rows::new();
+    for table in Table::ALL.into_iter().filter(|table| table.holds_records()) {
+        let Ok(rows) = txn.open_table(definition(table)) else {
+            continue;
+        };
+        for row in rows.iter().unwrap() {
+            let (key, value) = row.unwrap();
+            found.push((table, key.value().to_owned(), value.value().to_vec()));
+        }
+    }
+    found
 }
 
 fn is_v2(cache: &Path) -> bool {
@@ -285,7 +302,15 @@ fn compressed() -> Vec<Bomb> {
 
 /// One row each in three tables, and a dictionary that is none.
 fn packed(rows: &[Packed]) -> Bomb {
-    let bomb = prepared();
+    let mut bomb = prepared();
+    if let [row] = rows {
+        bomb.what = format!(
+            "{} bytes of {}, {:?}",
+            row.stored.len(),
+            row.raw_len,
+            row.codec
+        );
+    }
     change(&bomb, |txn| {
         for (n, row) in rows.iter().enumerate() {
             let key = if n == 0 {
@@ -326,8 +351,10 @@ fn long_keys() -> Vec<Bomb> {
             for table in [Table::Episodes, Table::Embeddings, Table::Metadata] {
                 insert(txn, &vec![(table, key.clone(), value.clone())]);
             }
-            let name = TableDefinition::<&str, &[u8]>::new(&key[..1 << 10]);
-            let mut table = txn.open_table(name).unwrap();
+            let name: String = key.chars().take(1 << 10).collect();
+            let mut table = txn
+                .open_table(TableDefinition::<&str, &[u8]>::new(&name))
+                .unwrap();
             table.insert("k", &b"v"[..]).unwrap();
         });
         bombs.push(bomb);
@@ -380,7 +407,8 @@ fn extremes() -> Vec<Bomb> {
         ("episode_count", &NUMBERS),
     ] {
         for value in values {
-            let bomb = prepared();
+            let mut bomb = prepared();
+            bomb.what = format!("{key} = {value}");
             let value = value.as_bytes().to_vec();
             change(&bomb, |txn| {
                 insert(txn, &vec![(Table::Metadata, key.into(), value)]);

@@ -32,7 +32,8 @@ pub fn all() -> Vec<Bomb> {
 
 /// The first rows of each table have that value in one column.
 fn everywhere(value: &str) -> Bomb {
-    let bomb = Bomb::of("0.1.47-compression");
+    let mut bomb = Bomb::of("0.1.47-compression");
+    bomb.what = value.chars().take(80).collect();
     let sql: String = COLUMNS
         .iter()
         .map(|(table, column)| {
