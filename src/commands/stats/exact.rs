@@ -112,7 +112,9 @@ impl Counter<'_> {
                 sums.expired += u64::from(entry.is_expired(self.now_ms));
                 if entry.codec != Codec::Plain {
                     self.counted.compressed_rows += 1;
-                    self.counted.saved_bytes += entry.raw_len.saturating_sub(entry.stored_len);
+                    let saved = entry.raw_len.saturating_sub(entry.stored_len);
+                    // The lengths are what the file claims.
+                    self.counted.saved_bytes = self.counted.saved_bytes.saturating_add(saved);
                 }
             }
         }
