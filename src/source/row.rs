@@ -101,16 +101,31 @@ impl Cells {
         let column = self.required(name)?;
         match inflate(column).map_err(flawed)? {
             Cow::Borrowed(json) => {
-                serde_json::from_slice(json).map_err(|error| flawed(error.to_string()))
+                let floats: Vec<f32> =
+                    serde_json::from_slice(json).map_err(|error| flawed(error.to_string()))?;
+                require_dimensions(floats.len()).map_err(flawed)?;
+                Ok(floats)
             }
             Cow::Owned(bytes) => floats(&bytes).map_err(flawed),
         }
     }
 }
 
+/// The dimensions that libSQL gives a vector at most. No model comes near; a column that inflates
+/// could claim millions.
+const MAX_DIMENSIONS: usize = 65_536;
+
+fn require_dimensions(count: usize) -> Result<(), Flaw> {
+    if count > MAX_DIMENSIONS {
+        return Err(format!("{count} dimensions are more than a vector has"));
+    }
+    Ok(())
+}
+
 /// The `f32`s of little-endian bytes.
 pub(super) fn floats(bytes: &[u8]) -> Result<Vec<f32>, Flaw> {
     let (floats, rest) = bytes.as_chunks::<4>();
+    require_dimensions(floats.len())?;
     if rest.is_empty() {
         return Ok(floats
             .iter()
