@@ -76,6 +76,10 @@ impl StoreArgs {
         } else {
             None
         };
+        let is_in_address = |token: &Token| token.is_in(&address.to_string());
+        if token.as_ref().is_some_and(is_in_address) {
+            return Err(Address::with_secret());
+        }
         Store::open(address, token, patience, check)
     }
 

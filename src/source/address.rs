@@ -44,6 +44,13 @@ impl Address {
         }
     }
 
+    /// The refusal of an address that holds a secret, which it does not repeat.
+    #[must_use]
+    pub fn with_secret() -> Error {
+        unusable("the address of the durable store holds a secret")
+            .help("an address is seen by every process: give the token in TURSO_AUTH_TOKEN")
+    }
+
     /// Whether every row comes over a network.
     #[must_use]
     pub const fn is_remote(&self) -> bool {
@@ -63,8 +70,7 @@ impl fmt::Display for Address {
 fn server(scheme: &str, rest: &str, insecure: bool) -> Result<Address> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     if place.contains('@') || query.to_ascii_lowercase().contains("token") {
-        return Err(unusable("the address of the durable store holds a secret")
-            .help("an address is seen by every process: give the token in TURSO_AUTH_TOKEN"));
+        return Err(Address::with_secret());
     }
     let plain = match scheme {
         "http" => true,

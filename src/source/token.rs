@@ -58,13 +58,19 @@ impl Token {
                 .at(path)
                 .caused_by(error)
         };
+        // Without the path: what names no file may be the token itself.
+        let not_there = |error: io::Error| {
+            Error::new(ErrorKind::Usage, "the file with the token cannot be opened")
+                .caused_by(error)
+                .help("--auth-token-file takes the path of a file, not the token")
+        };
         let text = if path == Path::new("-") {
             whole(io::stdin().lock(), check)
         } else {
             // Of a pipe, which nobody may have at the other end yet.
             let flags = OFlags::NONBLOCK.bits().cast_signed();
             let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-            whole(file.map_err(unreadable)?, check)
+            whole(file.map_err(not_there)?, check)
         };
         Self::new(&text?.map_err(unreadable)?)
     }
@@ -72,6 +78,12 @@ impl Token {
     /// The secret itself.
     pub(super) fn secret(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a text gives it away.
+    #[must_use]
+    pub fn is_in(&self, text: &str) -> bool {
+        self.scrub(text) != text
     }
 
     /// A foreign message without anything that gives the token away, however it was cut.
