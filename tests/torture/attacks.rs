@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::attempt::{Attempt, attempt, panics_nowhere};
 use crate::common;
-use crate::figures::Count;
+use crate::figures::{Count, is_long};
 use crate::scene::{VERBS, Verb, ensure};
 
 const SECRET: &[u8] = b"nobody but its owner may change this";
@@ -217,7 +217,8 @@ fn on_a(what: &str, fixture: &str, args: &[&str]) -> Result<(), String> {
         before.ino() == after.ino() && before.mode() == after.mode(),
         || format!("the path is another thing: {}", ended.said()),
     )?;
-    let works = what == "link to a cache";
+    // There is no backup to go back to.
+    let works = what == "link to a cache" && !args.contains(&"--rollback");
     ensure(
         works == matches!(ended.code, Some(0 | 3)) || args.contains(&"health"),
         || format!("exit {:?}: {}", ended.code, ended.said()),
@@ -250,6 +251,7 @@ const MADE: &[&str] = &[
 
 fn planted() -> Result<(), Failed> {
     let mut count = Count::of("attacks: planted names");
+    let mut n = 0;
     for verb in VERBS {
         for name in MADE {
             let of = |word: &str| !name.contains(word) || verb.args.contains(&&*format!("@{word}"));
@@ -265,7 +267,12 @@ fn planted() -> Result<(), Failed> {
                 "folder",
                 "full folder",
                 "socket",
+                "loop",
             ] {
+                n += 1;
+                if n % 2 == 0 && !is_long() {
+                    continue;
+                }
                 let held = beside_a(what, name, verb);
                 count.case(held.map_err(|why| format!("{name} is a {what}: {}: {why}", verb.what)));
             }

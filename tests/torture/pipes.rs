@@ -142,6 +142,10 @@ fn streams() -> Result<(), Failed> {
     let mut count = Count::of("streams that take nothing");
     for fixture in ["0.1.47", "0.1.33"] {
         for verb in VERBS_THAT_SAY {
+            // An old cache is another matter only to who migrates it.
+            if fixture != "0.1.47" && !verb.starts_with("migrate") && !is_long() {
+                continue;
+            }
             let usual = redirected(fixture, verb, "");
             for (how, loses) in STREAMS {
                 let ended = redirected(fixture, verb, how);
