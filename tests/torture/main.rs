@@ -43,6 +43,9 @@ fn trials() -> Vec<Trial> {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = attempt::watched() {
+        return code;
+    }
     if power::play_role() {
         return ExitCode::SUCCESS;
     }
