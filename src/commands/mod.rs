@@ -29,6 +29,7 @@ mod migrate;
 mod names;
 mod rebuild;
 mod records;
+mod repair;
 mod staging;
 mod stats;
 mod steps;
@@ -113,6 +114,7 @@ verbs! {
     Clear => clear,
     Compact => compact,
     Migrate => migrate,
+    Repair => repair,
     Rebuild => rebuild,
     Diff => diff,
     Export => export,

@@ -52,10 +52,10 @@ impl NewFile {
     /// [`ErrorKind::Failed`] when there is something at `to`, or no folder for it;
     /// [`ErrorKind::InUse`] when another run is at it.
     pub fn create(to: &Path, what: &'static str, mode: u32) -> Result<(Self, File)> {
-        require_free(to, what)?;
+        Self::require_free(to, what)?;
         let new = Self::draft(to, what, mode)?;
         // Whoever had the claim until now may have finished.
-        require_free(to, what)?;
+        Self::require_free(to, what)?;
         Ok(new)
     }
 
@@ -95,7 +95,7 @@ impl NewFile {
     /// # Errors
     /// As [`NewFile::create`].
     pub fn reopen(to: &Path, what: &'static str) -> Result<Option<(Self, File)>> {
-        require_free(to, what)?;
+        Self::require_free(to, what)?;
         let refuse = |error| refused(error, to, what);
         let claim = Claim::on(to, what)?;
         let part = unfinished::part_of(to);
@@ -124,6 +124,17 @@ impl NewFile {
     /// [`ErrorKind::Failed`].
     pub fn require_folder(to: &Path, what: &str) -> Result<()> {
         require_folder_of(to).map_err(|error| refused(error, to, what))
+    }
+
+    /// Refuses to begin where there is something at `to` already.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`].
+    pub fn require_free(to: &Path, what: &str) -> Result<()> {
+        match fs::symlink_metadata(to) {
+            Ok(_) => Err(refused(io::ErrorKind::AlreadyExists.into(), to, what)),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Where it is until it is whole.
@@ -201,13 +212,6 @@ impl Drop for NewFile {
             // The next run removes what this cannot.
             drop(fs::remove_file(&self.part));
         }
-    }
-}
-
-fn require_free(to: &Path, what: &str) -> Result<()> {
-    match fs::symlink_metadata(to) {
-        Ok(_) => Err(refused(io::ErrorKind::AlreadyExists.into(), to, what)),
-        Err(_) => Ok(()),
     }
 }
 

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::bytes::{size_at, u32_at, u64_at};
+use super::bytes::{size_at, u32_at};
 use super::geometry::Geometry;
-use super::pages::{Checksum, Link, Shape};
+use super::pages::Link;
 use super::slot;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,9 +24,6 @@ const RECOVERY_REQUIRED: u8 = 2;
 const PRIMARY_UNFLUSHED: u8 = 8;
 const SLOT_0: usize = 64;
 const SLOT_1: usize = 192;
-/// Within a slot: whether there is a root, and the root itself.
-const HAS_ROOT: usize = 1;
-const ROOT: usize = 8;
 
 /// The version of redb's file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,14 +190,34 @@ impl Header {
         } else {
             SLOT_1
         };
-        if self.0.get(slot + HAS_ROOT) == Some(&0) {
-            return None;
+        slot::root(self.0.get(slot..)?)
+    }
+
+    /// What is there instead of a header, unchecked; what is missing at its end is zero.
+    pub(super) fn remains_of(file: &File) -> Result<Self> {
+        let mut raw = [0; LEN];
+        let mut filled = 0;
+        while let Some(rest) = raw.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match file.read_at(rest, filled as u64)? {
+                0 => break,
+                read => filled += read,
+            }
         }
-        Some(Link {
-            page: u64_at(&self.0, slot + ROOT)?,
-            checksum: Checksum::at(&self.0, slot + ROOT + 8)?,
-            shape: Shape::Catalogue,
-        })
+        Ok(Self(raw))
+    }
+
+    /// Whether it begins as the header of a redb file.
+    pub(super) fn has_magic(&self) -> bool {
+        self.0.starts_with(MAGIC)
+    }
+
+    /// The two commit slots, the one first that the flags call the primary.
+    pub(super) fn slots(&self) -> [(u8, &[u8]); 2] {
+        let at = |number, start| (number, self.0.get(start..).unwrap_or_default());
+        match self.flags() & PRIMARY_IS_SLOT_1 {
+            0 => [at(0, SLOT_0), at(1, SLOT_1)],
+            _ => [at(1, SLOT_1), at(0, SLOT_0)],
+        }
     }
 
     /// Whether every page can be checked when it is read. redb 2.6 cannot do so, and a v2 file that
@@ -242,7 +259,7 @@ fn damaged(what: &str) -> Error {
     Error::new(ErrorKind::Damaged, what)
 }
 
-fn unknown(version: u8) -> Error {
+pub(super) fn unknown(version: u8) -> Error {
     Error::new(
         ErrorKind::UnknownLayout,
         format!("the cache has file format v{version}, which this release does not know"),

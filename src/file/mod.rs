@@ -16,11 +16,15 @@ pub mod guard;
 mod header;
 pub mod holder;
 mod lock;
+#[cfg(feature = "cli")]
+mod mend;
 mod new;
 mod node;
 mod numbered;
 mod pages;
 mod read;
+#[cfg(feature = "cli")]
+mod remains;
 mod replace;
 mod shadow;
 mod slot;
@@ -41,9 +45,13 @@ pub(crate) use header::open_regular;
 pub use header::{FileFormat, Header, Identity};
 pub use holder::{Holder, Holding};
 pub use lock::{ExclusiveLock, create_for_writing, open_for_writing, open_stage};
+#[cfg(feature = "cli")]
+pub use mend::{mend, rehearse};
 pub use new::is_new;
 pub use numbered::{next_numbered, numbered};
 pub use read::{ReadOptions, read};
+#[cfg(feature = "cli")]
+pub use remains::{Account, Commit, FoundRow, Remains, Remnant};
 pub use replace::{Backup, Replacement};
 pub use snapshot::{ReadVia, Snapshot};
 #[cfg(feature = "cli")]

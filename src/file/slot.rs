@@ -1,8 +1,12 @@
-//! What a commit slot says beside its roots.
+//! What a commit slot says.
 
 use super::bytes::u64_at;
-use super::pages::Checksum;
+use super::pages::{Checksum, Link, Shape};
 
+/// Whether there is a root, and the root: its page, its checksum, how many tables it leads to.
+const HAS_ROOT: usize = 1;
+const ROOT: usize = 8;
+const TABLES: usize = 32;
 /// The number of the commit, and the checksum of all that comes before it.
 const COMMIT: usize = 104;
 const CHECKSUM: usize = 112;
@@ -12,4 +16,26 @@ const CHECKSUM: usize = 112;
 pub(super) fn commit(bytes: &[u8]) -> Option<u64> {
     let checked = Checksum::of(bytes.get(..CHECKSUM)?);
     (checked == Checksum::at(bytes, CHECKSUM)?).then(|| u64_at(bytes, COMMIT))?
+}
+
+/// The tree of tables that the slot names. `None` is an empty file.
+pub(super) fn root(bytes: &[u8]) -> Option<Link> {
+    if bytes.get(HAS_ROOT) == Some(&0) {
+        return None;
+    }
+    link(bytes)
+}
+
+/// The same of a slot that cannot be believed, not even that it names none.
+pub(super) fn link(bytes: &[u8]) -> Option<Link> {
+    Some(Link {
+        page: u64_at(bytes, ROOT)?,
+        checksum: Checksum::at(bytes, ROOT + 8)?,
+        shape: Shape::Catalogue,
+    })
+}
+
+/// How many tables there are.
+pub(super) fn tables(bytes: &[u8]) -> Option<u64> {
+    u64_at(bytes, TABLES)
 }
