@@ -43,6 +43,9 @@ _redb__cache() {
             redb__cache,rebuild)
                 cmd="redb__cache__subcmd__rebuild"
                 ;;
+            redb__cache,repair)
+                cmd="redb__cache__subcmd__repair"
+                ;;
             redb__cache,stats)
                 cmd="redb__cache__subcmd__stats"
                 ;;
@@ -56,7 +59,7 @@ _redb__cache() {
 
     case "${cmd}" in
         redb__cache)
-            opts="-q -v -h -V --cache --lock-timeout --format --color --quiet --verbose --help --version inspect stats health sweep clear compact migrate rebuild diff export demo"
+            opts="-q -v -h -V --cache --lock-timeout --format --color --quiet --verbose --help --version inspect stats health sweep clear compact migrate repair rebuild diff export demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -469,6 +472,44 @@ _redb__cache() {
                     return 0
                     ;;
                 --table)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redb__cache__subcmd__repair)
+            opts="-n -y -q -v -h --salvage --backup --no-backup --dry-run --yes --cache --lock-timeout --format --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --salvage)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

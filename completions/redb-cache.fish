@@ -42,6 +42,7 @@ complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "sweep" -d 'Re
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "clear" -d 'Remove rows: of all tables that a rebuild brings back, or of those named'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "compact" -d 'Give unused space back to the file system'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "migrate" -d 'Bring a cache of any release of do-memory to the current layout'
+complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "repair" -d 'Repair a damaged cache, or save what is left of it'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "rebuild" -d 'Make the cache anew from the durable store'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "diff" -d 'Compare the cache with the durable store'
 complete -c redb-cache -n "__fish_redb_cache_needs_command" -f -a "export" -d 'Write the rows as JSON Lines to standard output'
@@ -161,6 +162,21 @@ complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s y -l y
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s v -l verbose -d 'Say on stderr what is being done'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -l salvage -d 'Copy what is left into a new cache here, and leave the original alone; the file must not exist yet' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -l backup -d 'Keep the original here instead of beside the cache; the file must not exist yet' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -l cache -d 'The cache file' -r -F
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -l lock-timeout -d 'How long to wait for a cache that is in use: 0s, 500ms, 1m' -r
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -l format -d 'The form of the result' -r -f -a "table\t'Tables for people'
+json\t'One JSON document for programs'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -l no-backup -d 'Do not keep the original'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -s n -l dry-run -d 'Show what would be done, and write nothing'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -s y -l yes -d 'Do not ask'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -s q -l quiet -d 'Only results, warnings and errors: no progress, advice or summaries'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -s v -l verbose -d 'Say on stderr what is being done'
+complete -c redb-cache -n "__fish_redb_cache_using_subcommand repair" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l from -d 'The durable store: a libsql://, https:// or (on this machine) http:// address, or a database file, which is only ever read' -r
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l auth-token-file -d 'Read the token from this file, or from standard input if it is -; TURSO_AUTH_TOKEN unless given' -r -F
 complete -c redb-cache -n "__fish_redb_cache_using_subcommand rebuild" -l timeout -d 'How long to wait for a connection, and for each answer' -r

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The result of everything fallible in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What to do about a file that is damaged.
+pub(crate) const SEE_REPAIR: &str = "run: redb-cache repair --dry-run";
+
 /// What to do where the file system has no room.
 pub(crate) const MAKE_ROOM: &str = "make room there and run the same command again";
 
@@ -197,6 +200,7 @@ impl From<redb::StorageError> for Error {
             redb::StorageError::Io(io) => io.into(),
             redb::StorageError::Corrupted(what) => {
                 Self::new(ErrorKind::Damaged, format!("the cache is damaged: {what}"))
+                    .help(SEE_REPAIR)
             }
             other => Self::new(ErrorKind::Failed, "redb failed").caused_by(other),
         }
@@ -271,7 +275,7 @@ impl From<redb::DatabaseError> for Error {
             )
             .help("run: redb-cache migrate"),
             redb::DatabaseError::RepairAborted => {
-                Self::new(ErrorKind::Damaged, "the cache was not closed cleanly")
+                Self::new(ErrorKind::Damaged, "the cache was not closed cleanly").help(SEE_REPAIR)
             }
             other => Self::new(ErrorKind::Failed, "redb failed").caused_by(other),
         }

@@ -18,6 +18,9 @@ pub const LIMITS_KEY: &str = "redb_cache.limits";
 pub const ACTIVITY_KEY: &str = "redb_cache.activity";
 /// Key of the row with [`LastSweep`].
 pub const LAST_SWEEP_KEY: &str = "redb_cache.last_sweep";
+/// Key of the row with the version of the file format, of redb 2, that the rows of a salvaged cache
+/// had. It counts only where no schema version tells more.
+pub const SALVAGED_KEY: &str = "redb_cache.salvaged_from_format";
 /// do-memory's row with the last revision that it gave out.
 pub const REVISION_SEQ_KEY: &str = "episode_revision_seq";
 

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 
 /// Where the last panic happened, as the hook saw it. The payload comes with the unwinding.
 static PLACE: Mutex<Option<Place>> = Mutex::new(None);
@@ -52,7 +52,7 @@ fn describe(payload: &(dyn Any + Send), place: Option<Place>) -> Error {
             ErrorKind::Damaged,
             format!("the cache is damaged: redb gave up on it: {text}"),
         )
-        .help("run: redb-cache health --deep")
+        .help(SEE_REPAIR)
     } else {
         Error::new(
             ErrorKind::Failed,

@@ -6,11 +6,11 @@ use redb::{Database, ReadableDatabase};
 use serde::Serialize;
 
 use super::Context;
-use crate::cache::facts::{LIMITS_KEY, Limits};
+use crate::cache::facts::{self, LIMITS_KEY, Limits, SALVAGED_KEY};
 use crate::cache::schema::{self, Standing};
 use crate::cache::{Table, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, Header, ReadOptions, Snapshot, Value};
+use crate::file::{self, FileFormat, Header, ReadOptions, Snapshot, TableInfo, Value, ValueKind};
 use crate::layout::Origin;
 
 /// Bytes of pages that redb keeps in memory for a verb that writes.
@@ -57,13 +57,28 @@ pub fn thorough(context: &Context<'_>) -> Result<ReadOptions> {
 /// When it cannot be read.
 pub fn origin(snapshot: &Snapshot) -> Result<Origin> {
     let version = snapshot.get(Table::SchemaVersion.name(), schema::VERSION_KEY)?;
+    let schema = match version {
+        Some(Value::U64(version)) => Some(version),
+        _ => None,
+    };
     Ok(Origin {
-        format: snapshot.format(),
-        schema: match version {
-            Some(Value::U64(version)) => Some(version),
-            _ => None,
+        format: match schema {
+            None if is_salvaged_v2(snapshot)? => FileFormat::V2,
+            _ => snapshot.format(),
         },
+        schema,
     })
+}
+
+/// Whether the rows come from a file of format v2, whatever the format of this one is.
+fn is_salvaged_v2(snapshot: &Snapshot) -> Result<bool> {
+    let metadata = Table::Metadata.name();
+    let bytes = |table: TableInfo| table.kind == ValueKind::Bytes;
+    if !snapshot.table(metadata)?.is_some_and(bytes) {
+        return Ok(false);
+    }
+    let format = snapshot.get(metadata, SALVAGED_KEY)?;
+    Ok(format == Some(Value::Bytes(facts::encode(&2)?)))
 }
 
 /// Refuses a file whose rows may not be taken for what this release knows, of whichever era.

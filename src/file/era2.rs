@@ -8,6 +8,7 @@ use redb2 as engine;
 
 use super::shadow::Shadow;
 use super::tables::tables_of_engine;
+use crate::error::SEE_REPAIR;
 
 /// redb's page cache for one snapshot.
 const CACHE: usize = 16 << 20;
@@ -32,7 +33,8 @@ impl Era2 {
             return Err(Error::new(
                 ErrorKind::Damaged,
                 "the cache is damaged: its pages fail their checksums",
-            ));
+            )
+            .help(SEE_REPAIR));
         }
         Ok(Self {
             transaction: database.begin_read()?,
@@ -78,6 +80,7 @@ impl From<engine::StorageError> for Error {
             engine::StorageError::Io(io) => io.into(),
             engine::StorageError::Corrupted(what) => {
                 Self::new(ErrorKind::Damaged, format!("the cache is damaged: {what}"))
+                    .help(SEE_REPAIR)
             }
             other => Self::new(ErrorKind::Failed, "redb 2.6 failed").caused_by(other),
         }

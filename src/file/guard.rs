@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 
 thread_local! {
     /// How many [`catch`] calls this thread is inside of.
@@ -48,6 +48,7 @@ fn damaged(payload: &(dyn Any + Send)) -> Error {
         ErrorKind::Damaged,
         format!("the cache is damaged: redb panicked: {text}"),
     )
+    .help(SEE_REPAIR)
 }
 
 /// Keeps panics that [`catch`] turns into errors off stderr. A program calls it once, first

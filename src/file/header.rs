@@ -11,7 +11,7 @@ use super::bytes::{size_at, u32_at};
 use super::geometry::Geometry;
 use super::pages::Link;
 use super::slot;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 
 /// Magic number, flags, geometry and the two commit slots.
 pub(super) const LEN: usize = 320;
@@ -99,8 +99,8 @@ impl Header {
         match file.read_exact_at(&mut raw, 0) {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error.into()),
             _ if !raw.starts_with(MAGIC) => return Err(damaged("this is not a redb file")),
-            Err(_) => return Err(damaged("the file is truncated")),
-            Ok(()) if truncated => return Err(damaged("the file is truncated")),
+            Err(_) => return Err(broken("the file is truncated")),
+            Ok(()) if truncated => return Err(broken("the file is truncated")),
             Ok(()) => {}
         }
         let header = Self(raw);
@@ -111,18 +111,18 @@ impl Header {
     fn check(&self, length: u64) -> Result<()> {
         let (first, second) = self.versions();
         if first != second && !matches!((first, second), (2, 3) | (3, 2)) {
-            return Err(damaged("its two commit slots disagree about the format"));
+            return Err(broken("its two commit slots disagree about the format"));
         }
         if self.require_known().is_err() {
             return Ok(());
         }
         let geometry = self
             .geometry()
-            .ok_or_else(|| damaged("its header holds impossible sizes"))?;
+            .ok_or_else(|| broken("its header holds impossible sizes"))?;
         // A live writer's file grows and shrinks; only a clean close settles the length.
         let stored = self.stored_length(geometry);
         if self.closed_cleanly() && stored.is_none_or(|stored| length < stored) {
-            return Err(damaged("the file is truncated"));
+            return Err(broken("the file is truncated"));
         }
         Ok(())
     }
@@ -253,6 +253,11 @@ impl Header {
     pub(super) fn as_bytes(&self) -> &[u8; LEN] {
         &self.0
     }
+}
+
+/// Of a file that once was one of redb's.
+fn broken(what: &str) -> Error {
+    damaged(what).help(SEE_REPAIR)
 }
 
 fn damaged(what: &str) -> Error {

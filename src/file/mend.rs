@@ -7,6 +7,7 @@ use redb2 as engine2;
 
 use super::guard;
 use super::header::{FileFormat, Header, open_regular};
+use super::read::as_damage;
 use super::shadow::Shadow;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,6 +32,7 @@ pub fn mend(
         }
         FileFormat::Unknown(version) => Err(super::header::unknown(version)),
     })
+    .map_err(as_damage)
 }
 
 /// Whether redb could repair the file at `path`, of which no byte is written, and whether it found
@@ -46,7 +48,8 @@ pub fn rehearse(path: &Path) -> Result<bool> {
     let clean = guard::catch(|| match header.format() {
         FileFormat::V3 => current(shadow, |_| true).map(|()| true),
         _ => old(shadow, |_| true),
-    })?;
+    })
+    .map_err(as_damage)?;
     Ok(clean && header.closed_cleanly())
 }
 

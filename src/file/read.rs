@@ -20,7 +20,7 @@ use super::holder::{self, Holding};
 use super::lock;
 use super::snapshot::{ReadVia, Snapshot, Way};
 use super::wait::Deadline;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 
 /// How patient and how thorough a reader is.
 #[derive(Clone, Copy, Debug)]
@@ -181,14 +181,16 @@ pub(super) fn retry<T>(
 }
 
 /// Where redb is led to a place that the file does not have, the system's answer says so little.
-fn as_damage(error: Error) -> Error {
+pub(super) fn as_damage(error: Error) -> Error {
     use std::error::Error as _;
     let beyond = error
         .source()
         .and_then(|source| source.downcast_ref::<std::io::Error>())
         .is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof);
     if beyond {
-        return Error::new(ErrorKind::Damaged, "the cache is damaged").caused_by(error);
+        return Error::new(ErrorKind::Damaged, "the cache is damaged")
+            .caused_by(error)
+            .help(SEE_REPAIR);
     }
     error
 }

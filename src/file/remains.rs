@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::geometry::Geometry;
-use super::header::{Header, open_regular};
+use super::header::{FileFormat, Header, open_regular};
 use super::holder::{self, Holding};
 use super::pages::{self, Link};
 use super::tables::ValueKind;
@@ -131,6 +131,12 @@ impl Remains {
     #[must_use]
     pub fn commits(&self) -> &[Commit] {
         &self.commits
+    }
+
+    /// The file format, as far as the header tells.
+    #[must_use]
+    pub fn format(&self) -> FileFormat {
+        self.header.format()
     }
 
     /// The commit that counts.

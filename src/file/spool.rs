@@ -21,7 +21,7 @@ use super::read::{ReadOptions, Source, Try, retry};
 use super::replace::folder_of;
 use super::snapshot::{Snapshot, Way};
 use super::space;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 
 /// Deeper than any tree that fits a file.
 const MAX_HEIGHT: usize = 64;
@@ -96,7 +96,8 @@ impl Copy {
         let Some(root) = source.header.root() else {
             return Ok(());
         };
-        let missing = || Error::new(ErrorKind::Damaged, "a page fails its checksum");
+        let missing =
+            || Error::new(ErrorKind::Damaged, "a page fails its checksum").help(SEE_REPAIR);
         let geometry = source.header.geometry().ok_or_else(missing)?;
         self.bring_tree(&source.file, geometry, &root, MAX_HEIGHT)?
             .ok_or_else(missing)

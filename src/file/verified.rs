@@ -18,7 +18,7 @@ use redb::BackendError;
 use super::geometry::Geometry;
 use super::header::Header;
 use super::pages::{self, Link};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, SEE_REPAIR};
 
 /// The lock byte by which a redb writer says that its recovery flag only means that it is alive.
 const CONSISTENT_BYTE: u64 = (1 << 62) + 4;
@@ -45,6 +45,7 @@ fn torn(offset: u64) -> Error {
         ErrorKind::Damaged,
         format!("the cache is damaged: the page at byte {offset} fails its checksum"),
     )
+    .help(SEE_REPAIR)
 }
 
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use super::node::{Leaf, Node};
 use super::pages::{self, Link};
 use super::tables::{PageUse, TableInfo, Tables, Value, ValueKind, ValueRef, Visit};
 use super::verified::Torn;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 
 /// Deeper than any tree that fits a file.
 const MAX_HEIGHT: usize = 64;
@@ -52,6 +52,7 @@ impl Walk {
                 ErrorKind::Damaged,
                 "the cache is damaged: its header holds impossible sizes",
             )
+            .help(SEE_REPAIR)
         })?;
         Ok(Self {
             length: file.metadata()?.len(),
@@ -186,6 +187,7 @@ fn absurd() -> Error {
         ErrorKind::Damaged,
         "the cache is damaged: a page does not hold what it should",
     )
+    .help(SEE_REPAIR)
 }
 
 /// A value of a table of that kind.

@@ -9,6 +9,7 @@ mod attempt;
 mod bombs;
 #[path = "../common/mod.rs"]
 mod common;
+mod damage;
 mod disk_full;
 mod faults;
 mod figures;
@@ -28,7 +29,7 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The whole suite, in the order of the figures.
 fn trials() -> Vec<Trial> {
-    let suites: [fn() -> Vec<Trial>; 9] = [
+    let suites: [fn() -> Vec<Trial>; 10] = [
         kill::trials,
         faults::trials,
         read_faults::trials,
@@ -38,6 +39,7 @@ fn trials() -> Vec<Trial> {
         attacks::trials,
         pipes::trials,
         secrets::trials,
+        damage::trials,
     ];
     suites.into_iter().flat_map(|suite| suite()).collect()
 }

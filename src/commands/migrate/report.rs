@@ -91,7 +91,7 @@ pub struct MigrateReport {
 impl From {
     pub(super) fn of(source: &Source<'_>) -> Self {
         Self {
-            file_format: match source.origin.format {
+            file_format: match source.snapshot.format() {
                 FileFormat::V2 => 2,
                 FileFormat::V3 => 3,
                 FileFormat::Unknown(version) => version,

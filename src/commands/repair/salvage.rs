@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use redb::TableHandle;
+use redb::{TableHandle, WriteTransaction};
 
 use super::super::access::PAGE_CACHE;
 use super::super::inspect::portion::Portion;
@@ -18,10 +18,13 @@ use super::report::{Outcome, RepairReport};
 use super::sums::Sums;
 use super::write::{self, Put, Writer};
 use super::{Args, examine, quiet, text};
+use crate::cache::facts::{self, SALVAGED_KEY};
 use crate::cache::ledger::{Ledger, bytes_table};
 use crate::cache::{Table, rewrite};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{self, Account, Commit, FoundRow, Header, NewFile, Remains, ValueRef};
+use crate::file::{
+    self, Account, Commit, FileFormat, FoundRow, Header, NewFile, Remains, ValueRef,
+};
 
 /// What it is, in errors.
 const WHAT: &str = "salvaged cache";
@@ -60,6 +63,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>, out: &Path) -> Result<Repa
         quarantine: Quarantine::beside(out, remains.metadata().mode())?,
         report: &mut report,
         sums: Sums::default(),
+        added: Sums::default(),
     };
     salvage.write(&account, stage.try_clone()?)?;
     salvage.drop_undecodable(new.path(), stage)?;
@@ -84,6 +88,8 @@ struct Salvage<'a> {
     report: &'a mut RepairReport,
     /// What the new cache must hold.
     sums: Sums,
+    /// And besides, of our own.
+    added: Sums,
 }
 
 /// A row of records that does not decode.
@@ -114,6 +120,9 @@ impl Salvage<'_> {
             steps.tick()
         })?;
         drop(writer);
+        if self.remains.format() == FileFormat::V2 {
+            self.note_origin(&txn)?;
+        }
         if account
             .tables
             .iter()
@@ -126,6 +135,17 @@ impl Salvage<'_> {
         // Nothing that was read counts if somebody wrote meanwhile.
         remains.require_quiet()?;
         Ok(db.close()?)
+    }
+
+    /// What an untyped row means depends on the release that wrote it, of which the format of the
+    /// file tells something.
+    fn note_origin(&mut self, txn: &WriteTransaction) -> Result<()> {
+        let metadata = Table::Metadata.name();
+        let format = facts::encode(&2)?;
+        txn.open_table(bytes_table(metadata))?
+            .insert(SALVAGED_KEY, format.as_slice())?;
+        self.added.add(metadata, SALVAGED_KEY.as_bytes(), &format);
+        Ok(())
     }
 
     fn row(&mut self, writer: &mut Writer<'_>, row: &FoundRow<'_>) -> Result<()> {
@@ -215,7 +235,7 @@ impl Salvage<'_> {
     fn verify(&self, path: &Path) -> Result<()> {
         staging::contents(path)?;
         let (_, account, sums) = examine::newest(&Remains::open(path)?, self.context)?;
-        if account.is_whole() && sums == self.sums {
+        if account.is_whole() && sums == self.sums.plus(&self.added) {
             return Ok(());
         }
         Err(Error::new(

@@ -44,6 +44,17 @@ impl Sums {
         }
     }
 
+    /// Both together.
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        for (table, (rows, sum)) in &other.0 {
+            let (all_rows, all_sum) = all.0.entry(table.clone()).or_default();
+            *all_rows += rows;
+            *all_sum = all_sum.wrapping_add(*sum);
+        }
+        all
+    }
+
     /// How many rows of a table were added.
     pub(super) fn rows(&self, table: &str) -> u64 {
         self.0.get(table).map_or(0, |(rows, _)| *rows)
