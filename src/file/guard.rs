@@ -46,7 +46,7 @@ fn damaged(payload: &(dyn Any + Send)) -> Error {
         .unwrap_or("without a message");
     Error::new(
         ErrorKind::Damaged,
-        format!("the cache is damaged: redb panicked: {text}"),
+        format!("the cache is damaged: redb gave up on it: {text}"),
     )
     .help(SEE_REPAIR)
 }
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Damaged);
         assert_eq!(
             error.to_string(),
-            "the cache is damaged: redb panicked: page 7 is torn"
+            "the cache is damaged: redb gave up on it: page 7 is torn"
         );
     }
 }

@@ -176,7 +176,7 @@ impl Remains {
         Ok(())
     }
 
-    /// The commit of which most is left, and what that is: the first one that is whole, else the one
+    /// The commit of which most is left, and what that is: the newest if it is whole, else the one
     /// with the most rows.
     ///
     /// # Errors
@@ -189,7 +189,7 @@ impl Remains {
                 break;
             }
             let account = self.read(commit, &mut |_| step())?;
-            if account.is_whole() || account.readable() > best.1.readable() {
+            if account.readable() > best.1.readable() {
                 best = (*commit, account);
             }
         }

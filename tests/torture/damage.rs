@@ -95,7 +95,7 @@ fn held(
     if !matches!(exit, 0 | 3 | 10..=15) {
         return wrong("exit code");
     }
-    if stderr.contains("panicked") || stderr.contains("internal error") {
+    if stderr.contains("panicked") || stderr.contains("internal error at") {
         return wrong("it panicked");
     }
     if *cpu_ms > MAX_CPU_MS || *rss_kib > MAX_RSS_KIB {

@@ -92,7 +92,7 @@ fn closed(header: &Header, file: &File) -> Check {
     }
     match holder::holding(file) {
         Holding::Nobody => Check::attention("no: its last writer was killed")
-            .next("redb-cache sweep, or any writer, repairs it when it opens it"),
+            .next("redb-cache repair, or any writer when it opens it"),
         Holding::Unknown => Check::unknown("no; somebody may have it open"),
         Holding::Exclusive | Holding::Shared(_) => Check::ok("not yet: a process has it open"),
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use redb::{TableHandle, WriteTransaction};
+use redb::{Database, TableHandle, WriteTransaction};
 
 use super::super::access::PAGE_CACHE;
 use super::super::inspect::portion::Portion;
@@ -26,6 +26,8 @@ use crate::file::{
     self, Account, Commit, FileFormat, FoundRow, Header, NewFile, Remains, ValueRef,
 };
 
+/// Bytes of rows that do not decode, held at once.
+const HELD: usize = 16 << 20;
 /// What it is, in errors.
 const WHAT: &str = "salvaged cache";
 
@@ -66,7 +68,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>, out: &Path) -> Result<Repa
         added: Sums::default(),
     };
     salvage.write(&account, stage.try_clone()?)?;
-    salvage.drop_undecodable(new.path(), stage)?;
+    salvage.drop_undecodable(new.path(), &stage)?;
     salvage.verify(new.path())?;
     context.cancel.check()?;
     let quarantine = salvage.quarantine.finish()?;
@@ -173,36 +175,24 @@ impl Salvage<'_> {
     }
 
     /// Sets rows aside whose page is whole, and which yet do not decode.
-    fn drop_undecodable(&mut self, path: &Path, stage: File) -> Result<()> {
-        let bad = self.undecodable(path)?;
-        if bad.is_empty() {
-            return Ok(());
-        }
-        for row in &bad {
-            let (table, key) = (row.table.name(), row.key.as_bytes());
-            self.sums.remove(table, key, &row.value);
-            self.set_aside(table, key, &row.value, &row.why)?;
-        }
-        let db = file::open_stage(stage, PAGE_CACHE)?;
-        let txn = db.begin_write()?;
-        let recorded = txn
-            .list_tables()?
-            .any(|table| rewrite::is_own(table.name()));
-        if recorded {
-            let mut ledger = Ledger::open(&txn)?;
-            for row in &bad {
-                ledger.forget(row.table, &row.key)?;
+    fn drop_undecodable(&mut self, path: &Path, stage: &File) -> Result<()> {
+        loop {
+            let bad = self.undecodable(path)?;
+            if bad.is_empty() {
+                return Ok(());
             }
-            ledger.finish()?;
+            for row in &bad {
+                let (table, key) = (row.table.name(), row.key.as_bytes());
+                self.sums.remove(table, key, &row.value);
+                self.set_aside(table, key, &row.value, &row.why)?;
+            }
+            let db = file::open_stage(stage.try_clone()?, PAGE_CACHE)?;
+            remove(&db, &bad)?;
+            db.close()?;
         }
-        for row in &bad {
-            txn.open_table(bytes_table(row.table.name()))?
-                .remove(row.key.as_str())?;
-        }
-        txn.commit()?;
-        Ok(db.close()?)
     }
 
+    /// The first of those rows, as many as are held at once.
     fn undecodable(&self, path: &Path) -> Result<Vec<Bad>> {
         file::read(path, &staging::quiet(), |snapshot| {
             let source = Source::of(snapshot)?;
@@ -211,12 +201,14 @@ impl Salvage<'_> {
             let mut steps = Steps::new(self.context, "decoding");
             steps.set_total(source.records());
             let mut bad = Vec::new();
+            let mut bytes = 0;
             for table in source.record_tables() {
                 snapshot.scan(table.name(), None, &mut |key, stored| {
                     steps.tick()?;
                     let entry = reader.entry(table.name(), key, stored).unwrap_or_default();
                     let read = reader.value(table.name(), entry.as_ref(), stored);
                     if let (Err(why), ValueRef::Bytes(value)) = (read, stored) {
+                        bytes += value.len();
                         bad.push(Bad {
                             table,
                             key: key.to_owned(),
@@ -224,7 +216,11 @@ impl Salvage<'_> {
                             why,
                         });
                     }
-                    Ok(ControlFlow::Continue(()))
+                    Ok(if bytes < HELD {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    })
                 })?;
             }
             Ok(bad)
@@ -244,4 +240,25 @@ impl Salvage<'_> {
         )
         .help("the original is unchanged; run the same command again"))
     }
+}
+
+/// Removes rows, and what is recorded about them.
+fn remove(db: &Database, rows: &[Bad]) -> Result<()> {
+    let txn = db.begin_write()?;
+    let recorded = txn
+        .list_tables()?
+        .any(|table| rewrite::is_own(table.name()));
+    if recorded {
+        let mut ledger = Ledger::open(&txn)?;
+        for row in rows {
+            ledger.forget(row.table, &row.key)?;
+        }
+        ledger.finish()?;
+    }
+    for row in rows {
+        txn.open_table(bytes_table(row.table.name()))?
+            .remove(row.key.as_str())?;
+    }
+    txn.commit()?;
+    Ok(())
 }

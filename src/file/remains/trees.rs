@@ -34,6 +34,8 @@ struct Trees<'a> {
     /// tree names them, too.
     below: Vec<Link>,
     damaged: Vec<u64>,
+    /// Damaged pages met, those told of and the rest.
+    met: u64,
 }
 
 impl Remains {
@@ -114,6 +116,7 @@ impl<'a> Trees<'a> {
             tried: HashSet::new(),
             below: Vec::new(),
             damaged: Vec::new(),
+            met: 0,
         }
     }
 
@@ -146,7 +149,7 @@ impl<'a> Trees<'a> {
         link: &Link,
         visit: &mut dyn FnMut(FoundRow<'_>) -> Result<()>,
     ) -> Result<()> {
-        let damaged = self.damaged.len();
+        let met = self.met;
         let (mut readable, mut doubtful) = (0, 0);
         self.walk(link, MAX_HEIGHT, &mut |pair| {
             let count = if pair.is_whole {
@@ -165,11 +168,12 @@ impl<'a> Trees<'a> {
         })?;
         table.readable += readable;
         table.doubtful += doubtful;
-        table.is_whole &= self.damaged.len() == damaged;
+        table.is_whole &= self.met == met;
         Ok(())
     }
 
     fn note(&mut self, page: u64) {
+        self.met += 1;
         if self.damaged.len() < TOLD {
             self.damaged.push(page);
         }
