@@ -116,27 +116,27 @@ fn what_a_killed_writer_left_is_repaired_and_the_original_kept() {
     }
 }
 
-/// A cache whose writer was killed, with one row more in its last commit, of which the page is
-/// damaged. redb commits in one phase here, and keeps the commit before until then.
-fn torn_commit() -> (tempfile::TempDir, PathBuf) {
+/// A cache whose writer was killed, with one row more in its last commit, whose page is damaged. redb commits in one phase here, and keeps the commit before until then.
+fn torn_commit(of: &str, bytes: usize) -> (tempfile::TempDir, PathBuf) {
     let (dir, path) = copy_of("0.1.47");
     let db = redb::Database::open(&path).unwrap();
     let txn = db.begin_write().unwrap();
-    let definition = redb::TableDefinition::<&str, &[u8]>::new("embeddings");
+    let definition = redb::TableDefinition::<&str, &[u8]>::new(of);
+    let row = vec![0x5a; bytes];
     let mut table = txn.open_table(definition).unwrap();
-    table.insert("new", [0x5a; 3_000].as_slice()).unwrap();
+    table.insert("new", row.as_slice()).unwrap();
     drop(table);
     txn.commit().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     drop(db);
-    flip(&mut bytes, &[0x5a; 3_000]);
+    flip(&mut bytes, &row);
     std::fs::write(&path, bytes).unwrap();
     (dir, path)
 }
 
 #[test]
 fn a_commit_that_redb_has_to_give_up_is_said_to_be_lost() {
-    let (_dir, path) = torn_commit();
+    let (_dir, path) = torn_commit("embeddings", 3_000);
     for (args, outcome) in [
         (&["repair", "-n"][..], "forecast"),
         (&["repair"], "repaired"),
@@ -152,12 +152,17 @@ fn a_commit_that_redb_has_to_give_up_is_said_to_be_lost() {
 
 #[test]
 fn of_two_commits_that_with_more_rows_is_saved() {
-    let (dir, path) = torn_commit();
+    let (dir, path) = torn_commit("heuristics", 100);
     let out = dir.path().join("out.redb");
-    let report = json(&path, &["repair", "--salvage", out.to_str().unwrap()], 0);
-    // The damaged page held other rows as well, which the commit before still has.
+    let report = json(&path, &["repair", "--salvage", out.to_str().unwrap()], 3);
+    // The damaged page held the other rows as well, which the commit before still has.
     assert_eq!(report["commit"]["is_newest"], false, "{report}");
-    assert_eq!(table(&report, "embeddings")["kept"], 8);
+    assert_eq!(table(&report, "heuristics")["kept"], 8);
+    assert_eq!(
+        report["lost"],
+        Value::Null,
+        "the row of the newest commit is"
+    );
 }
 
 #[test]

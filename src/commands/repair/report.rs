@@ -107,7 +107,7 @@ impl RepairReport {
             .partition(|table| rewrite::is_own(&table.name));
         let mut report = Self {
             outcome: Outcome::Forecast,
-            damage: None,
+            damage: damage(account),
             closed_cleanly: None,
             commit: Some(Read::of(remains, commit)),
             tables: tables.into_iter().map(row).collect(),
@@ -176,6 +176,10 @@ impl RepairReport {
     }
 
     fn sum_up(&mut self) {
+        // What the newest commit had besides nobody can tell.
+        if self.commit.is_some_and(|commit| !commit.is_newest) {
+            self.tables.iter_mut().for_each(|row| row.lost = None);
+        }
         let all_there = self.missing_tables == Some(0);
         let sum = |of: fn(&TableRow) -> Option<u64>| {
             let sum: Option<u64> = self.tables.iter().map(of).sum();
@@ -191,6 +195,15 @@ impl RepairReport {
     /// Whether every row is there.
     pub(super) fn is_complete(&self) -> bool {
         self.lost == Some(0) && self.left_out.is_empty()
+    }
+}
+
+fn damage(account: &Account) -> Option<String> {
+    let pages = account.damaged_pages.len();
+    match account.is_whole() {
+        true => None,
+        false if pages == 0 => Some("tables are missing".to_owned()),
+        false => Some(format!("{pages} pages fail their checksums")),
     }
 }
 

@@ -141,6 +141,13 @@ impl RepairReport {
             };
             view.note(Severity::Warning, text)
         })
+        .when(
+            self.commit.is_some_and(|commit| !commit.is_newest),
+            |view| {
+                let text = "these are rows of an earlier commit: what came after it is lost";
+                view.note(Severity::Warning, text)
+            },
+        )
         .when(self.records_damaged, |view| {
             let text = "what was recorded about some rows is lost: they count as never seen";
             view.note(Severity::Warning, text)
