@@ -176,7 +176,7 @@ impl Case<'_> {
             Way::Input => " --auth-token-file -".to_owned(),
         };
         let from = format!(
-            "--retries 0 --timeout 2s --insecure --from {}{way}",
+            "--retries 0 --timeout 300ms --insecure --from {}{way}",
             self.address
         );
         let line = format!("{} {}", self.verb, self.json.unwrap_or_default());
