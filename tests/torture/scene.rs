@@ -169,8 +169,17 @@ impl<'a> Scene<'a> {
                 let plan = plan();
                 let rows = plan["would_remove"].as_array().unwrap();
                 let row = |row: &Value| begins(&row["table"], &format!("\"key\":{},", row["key"]));
-                let batch = |rows: &[Value]| rows.iter().flat_map(row).collect();
-                rows.chunks(at_a_time).map(batch).collect()
+                let mut batches: Vec<Vec<&Value>> = Vec::new();
+                for row in rows {
+                    // What hangs on an episode goes with it.
+                    let hangs = row["reason"] == "dependent";
+                    match batches.last_mut() {
+                        Some(batch) if hangs || batch.len() < at_a_time => batch.push(row),
+                        _ => batches.push(vec![row]),
+                    }
+                }
+                let batch = |rows: Vec<&Value>| rows.into_iter().flat_map(row).collect();
+                batches.into_iter().map(batch).collect()
             }
         }
     }

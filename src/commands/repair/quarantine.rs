@@ -1,7 +1,7 @@
 //! Where rows go that are legible and cannot be trusted: JSON Lines, each with the bytes of one.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -45,7 +45,7 @@ impl Quarantine {
 
     /// Sets a row aside.
     pub(super) fn put(&mut self, table: &str, key: &[u8], value: &[u8], why: &str) -> Result<()> {
-        let line = json::line(&Line {
+        let line = Line {
             table,
             key: match str::from_utf8(key) {
                 Ok(text) => Shown::Text(text.into()),
@@ -53,7 +53,7 @@ impl Quarantine {
             },
             value: Shown::base64(value),
             why,
-        })?;
+        };
         let (file, _) = match &mut self.open {
             Some(open) => open,
             none => {
@@ -61,7 +61,8 @@ impl Quarantine {
                 none.insert((BufWriter::new(file), new))
             }
         };
-        file.write_all(line.as_bytes())
+        json::write_line(&line, file)
+            .map(drop)
             .map_err(|error| Error::from(error).at(&self.to))
     }
 
