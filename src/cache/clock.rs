@@ -61,6 +61,11 @@ impl Stamps {
         Self(AtomicU64::new(last))
     }
 
+    /// The last stamp given out.
+    pub(super) fn last(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// The time now, or the last stamp plus one where the clock has not moved on.
     pub(super) fn next(&self, now_us: i64) -> u64 {
         let now = u64::try_from(now_us).unwrap_or(0);

@@ -60,7 +60,7 @@ impl Engine {
                     ..Default::default()
                 });
         Ok(Self {
-            stamps: Stamps::after(view.last_access()?),
+            stamps: Stamps::after(view.last_access()?.max(activity.last_access)),
             counters: Counters::continue_from(activity),
             hot: HotLayer::new(config.hot_bytes),
             gate: Arc::default(),

@@ -44,6 +44,9 @@ pub struct Activity {
     /// own row has moved on, another program has written since.
     #[serde(default)]
     pub revision: i64,
+    /// The last access stamp that was given out to a row of any table.
+    #[serde(default)]
+    pub last_access: u64,
     /// The counters of each table, by its name.
     pub tables: BTreeMap<String, Counts>,
 }

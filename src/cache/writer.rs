@@ -172,6 +172,7 @@ fn record_activity(
         .unwrap_or_else(|| engine.counters.begun());
     activity.add(counted);
     activity.revision = ledger.last_revision();
+    activity.last_access = activity.last_access.max(engine.stamps.last());
     ledger.put_plain(Table::Metadata, ACTIVITY_KEY, &facts::encode(&activity)?)?;
     Ok(activity)
 }

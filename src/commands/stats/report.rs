@@ -188,6 +188,7 @@ mod tests {
         Activity::of(facts::Activity {
             since_ms,
             revision: 0,
+            last_access: 0,
             tables: BTreeMap::from([("episodes".to_owned(), counts)]),
         })
     }
