@@ -174,11 +174,16 @@ impl HotLayer {
             .collect()
     }
 
-    /// Hands the uses to the writer, in the order of their keys.
-    pub(super) fn take_uses(&self) -> Vec<(Table, Arc<str>, u64)> {
+    /// Sets the uses until now aside, to be written.
+    pub(super) fn set_uses_aside(&self) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         uses.writing = Arc::new(std::mem::take(&mut uses.current));
-        let mut taken: Vec<_> = uses
+    }
+
+    /// The uses that were set aside, in the order of their keys.
+    pub(super) fn uses_aside(&self) -> Vec<(Table, Arc<str>, u64)> {
+        let uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut aside: Vec<_> = uses
             .writing
             .iter()
             .map(|((table, key), hot)| {
@@ -192,11 +197,11 @@ impl HotLayer {
                 )
             })
             .collect();
-        taken.sort_unstable();
-        taken
+        aside.sort_unstable();
+        aside
     }
 
-    /// Forgets the uses that [`HotLayer::take_uses`] handed out: they are committed.
+    /// Forgets the uses that were set aside: they are committed.
     pub(super) fn uses_written(&self) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         uses.writing = Arc::default();
@@ -228,7 +233,8 @@ mod tests {
         layer.touch(Table::Episodes, &cached, 3);
         layer.touch(Table::Episodes, &other, 2);
         assert_eq!(layer.used("k"), Some(3), "the latest use of either");
-        layer.take_uses();
+        layer.set_uses_aside();
+        layer.uses_aside();
         layer.uses_written();
         assert_eq!(layer.touch(Table::Episodes, &cached, 4), Some(1));
         assert_eq!(layer.used("k"), Some(4));

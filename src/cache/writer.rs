@@ -124,10 +124,12 @@ fn commit(engine: &Engine) -> Result<()> {
     let (group, count) = {
         let mut overlay = engine.overlay_mut();
         let group = overlay.take();
+        // With the group: a row that comes after it is not there yet for its use to be noted.
+        engine.hot.set_uses_aside();
         engine.gate.taken();
         (group, overlay.accepted)
     };
-    let uses = engine.hot.take_uses();
+    let uses = engine.hot.uses_aside();
     if group.is_empty() && uses.is_empty() && engine.counters.unrecorded().is_empty() {
         engine.overlay_mut().flushing = None;
         engine.gate.committed(count);
