@@ -9,12 +9,14 @@ mod attempt;
 mod bombs;
 #[path = "../common/mod.rs"]
 mod common;
+mod contention;
 mod damage;
 mod disk_full;
 mod faults;
 mod figures;
 mod images;
 mod kill;
+mod model;
 mod pipes;
 mod power;
 mod read_faults;
@@ -29,7 +31,7 @@ use libtest_mimic::{Arguments, Trial};
 
 /// The whole suite, in the order of the figures.
 fn trials() -> Vec<Trial> {
-    let suites: [fn() -> Vec<Trial>; 10] = [
+    let suites: [fn() -> Vec<Trial>; 12] = [
         kill::trials,
         faults::trials,
         read_faults::trials,
@@ -40,6 +42,8 @@ fn trials() -> Vec<Trial> {
         pipes::trials,
         secrets::trials,
         damage::trials,
+        contention::trials,
+        model::trials,
     ];
     suites.into_iter().flat_map(|suite| suite()).collect()
 }
