@@ -71,7 +71,8 @@ pub(super) struct Link {
 pub(super) fn open<'a>(page: &'a [u8], link: &Link) -> Option<Node<'a>> {
     let node = Node::parse(page, link.shape)?;
     let used = page.get(..node.end()?)?;
-    (Checksum::of(used) == link.checksum).then_some(node)
+    // A fuzzer would only ever guess wrong ones, and learn nothing of what comes after them.
+    (cfg!(fuzzing) || Checksum::of(used) == link.checksum).then_some(node)
 }
 
 /// Whether `page` is the one that `link` names; if so, hands its links to `visit`.

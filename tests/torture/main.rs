@@ -55,6 +55,9 @@ fn main() -> ExitCode {
     if power::play_role() {
         return ExitCode::SUCCESS;
     }
+    if let Ok(role) = std::env::var(contention::ROLE) {
+        return contention::play(&role);
+    }
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials());
     figures::print();
     conclusion.exit_code()

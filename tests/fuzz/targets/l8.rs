@@ -1,0 +1,7 @@
+//! Rows read as L8.
+#![no_main]
+
+use redb_cache::layout::Layout;
+use redb_cache_fuzz::decode_row;
+
+libfuzzer_sys::fuzz_target!(|row: &[u8]| decode_row(Layout::L8, row));
