@@ -15,7 +15,7 @@ for line in sys.stdin:
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(json.loads(line), stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=said)
-        resource.prlimit(child.pid, resource.RLIMIT_CPU, (10, 10))
+        resource.prlimit(child.pid, resource.RLIMIT_CPU, (60, 60))
         signal.signal(signal.SIGALRM, lambda *_: os.kill(child.pid, signal.SIGKILL))
         signal.alarm(300)
         _, status, used = os.wait4(child.pid, 0)
