@@ -50,7 +50,7 @@ fn help_and_version_go_to_stdout() {
 fn a_wrong_call_is_exit_2_and_explained_on_stderr() {
     for args in [
         &[][..],
-        &["repair"],
+        &["mend"],
         &["stats", "--frequently"],
         &["--lock-timeout", "soon", "stats"],
         &["clear"],
@@ -66,7 +66,7 @@ fn a_wrong_call_is_exit_2_and_explained_on_stderr() {
 fn a_wrong_call_is_told_in_the_form_asked_for() {
     for args in [
         &["--format", "json"][..],
-        &["--format=json", "repair"],
+        &["--format=json", "mend"],
         &["stats", "--frequently", "--format", "json"],
         &["clear", "--format=json"],
         &["inspect", "--format", "json", "t", "k", "--raw", "--hex"],
