@@ -6,6 +6,7 @@ use super::pages::{Checksum, Link, Shape};
 /// Whether there is a root, and the root: its page, its checksum, how many tables it leads to.
 const HAS_ROOT: usize = 1;
 const ROOT: usize = 8;
+#[cfg(feature = "cli")]
 const TABLES: usize = 32;
 /// The number of the commit, and the checksum of all that comes before it.
 const COMMIT: usize = 104;
@@ -36,6 +37,7 @@ pub(super) fn link(bytes: &[u8]) -> Option<Link> {
 }
 
 /// How many tables there are.
+#[cfg(feature = "cli")]
 pub(super) fn tables(bytes: &[u8]) -> Option<u64> {
     u64_at(bytes, TABLES)
 }
