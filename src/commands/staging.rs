@@ -18,8 +18,32 @@ const MAX_ROUNDS: usize = 16;
 /// Begins to replace the cache, when nobody else holds it.
 ///
 /// # Errors
-/// As [`Replacement::begin`], and when it is interrupted.
+/// As [`Replacement::begin`], when it is interrupted, and when something else has taken the place of
+/// the cache since it was looked at.
 pub fn begin(context: &Context<'_>) -> Result<Replacement> {
+    let replacement = lock(context)?;
+    file::require_redb(replacement.target())?;
+    Ok(replacement)
+}
+
+/// The same where the cache may be anything by now, but must still be at `resolved`.
+///
+/// # Errors
+/// As [`begin`].
+pub fn begin_at(context: &Context<'_>, resolved: &Path) -> Result<Replacement> {
+    let replacement = lock(context)?;
+    if replacement.target() == resolved {
+        return Ok(replacement);
+    }
+    Err(Error::new(
+        ErrorKind::InUse,
+        "another file took the cache's place meanwhile",
+    )
+    .at(&context.cache)
+    .help("run the same command again"))
+}
+
+fn lock(context: &Context<'_>) -> Result<Replacement> {
     context.wait_for(|timeout| Replacement::begin(&context.cache, timeout))
 }
 

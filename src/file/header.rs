@@ -278,6 +278,19 @@ pub(super) fn unknown(version: u8) -> Error {
     .help("use the release of redb-cache that belongs to the program that wrote it")
 }
 
+/// Demands that a file begins as one of redb's, in whatever state the rest of it is.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`]; those of opening it.
+#[cfg(feature = "cli")]
+pub fn require_redb(path: &Path) -> Result<()> {
+    let (file, _) = open_regular(path, false)?;
+    if Header::remains_of(&file)?.has_magic() {
+        return Ok(());
+    }
+    Err(damaged("this is not a redb file").at(path))
+}
+
 /// Opens a regular file, and nothing else: a FIFO would block, a device may act.
 pub(crate) fn open_regular(path: &Path, write: bool) -> Result<(File, Metadata)> {
     let open = || -> Result<(File, Metadata)> {

@@ -42,6 +42,8 @@ mod walk;
 pub use copy::{NewFile, copy_new, same_bytes};
 #[cfg(feature = "cli")]
 pub(crate) use header::open_regular;
+#[cfg(feature = "cli")]
+pub use header::require_redb;
 pub use header::{FileFormat, Header, Identity};
 pub use holder::{Holder, Holding};
 pub use lock::{ExclusiveLock, create_for_writing, open_for_writing, open_stage};

@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<RollbackReport> 
             ),
             args.yes,
         )?;
-        report.kept = put_back(context, &backup)?.map(|path| text(&path));
+        report.kept = put_back(context, &cache, &backup)?.map(|path| text(&path));
         report.outcome = Outcome::RolledBack;
     }
     report.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -105,8 +105,8 @@ fn require_cache(context: &Context<'_>, backup: &Path) -> Result<From> {
 }
 
 /// The backup stays: what takes the place of the cache is a copy of it.
-fn put_back(context: &Context<'_>, backup: &Path) -> Result<Option<PathBuf>> {
-    let replacement = staging::begin(context)?;
+fn put_back(context: &Context<'_>, cache: &Path, backup: &Path) -> Result<Option<PathBuf>> {
+    let replacement = staging::begin_at(context, cache)?;
     let (mut original, metadata) = file::open_regular(backup, false)?;
     replacement.require_space(metadata.len())?;
     let mut stage = replacement.create_stage()?;
