@@ -157,7 +157,8 @@ impl NewFile {
     /// Those of the file system; [`ErrorKind::Failed`] when the name was taken meanwhile, and
     /// [`ErrorKind::InUse`] when what was written was removed.
     pub fn finish(self) -> Result<()> {
-        if !self.is_ours() {
+        let is_ours = self.is_ours();
+        if !is_ours.map_err(|error| Error::from(error).at(&self.part))? {
             return Err(Error::new(
                 ErrorKind::InUse,
                 format!(
@@ -186,8 +187,12 @@ impl NewFile {
             .open(&self.part)
     }
 
-    fn is_ours(&self) -> bool {
-        fs::symlink_metadata(&self.part).is_ok_and(|found| Identity::of(&found) == self.identity)
+    fn is_ours(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.part) {
+            Ok(found) => Ok(Identity::of(&found) == self.identity),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn become_named(&self) -> io::Result<()> {
@@ -208,7 +213,7 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if !self.kept && self.is_ours() {
+        if !self.kept && self.is_ours().unwrap_or(false) {
             // The next run removes what this cannot.
             drop(fs::remove_file(&self.part));
         }

@@ -235,7 +235,8 @@ impl Unchanged {
     /// # Errors
     /// [`ErrorKind::Unreachable`] when it is not.
     pub(super) fn check(&self) -> Result<()> {
-        if state(&self.path).ok() == Some(self.state) && !has_log(&self.path) {
+        let is_same = || Ok(state(&self.path)? == self.state && !has_log(&self.path)?);
+        if is_same().map_err(|error| unreadable(&self.path, error))? {
             return Ok(());
         }
         Err(Error::new(
@@ -248,12 +249,8 @@ impl Unchanged {
 }
 
 fn require_database(path: &Path) -> Result<Unchanged> {
-    let unreadable = |error: std::io::Error| {
-        Error::new(ErrorKind::Unreachable, "the durable store cannot be read")
-            .at(path)
-            .caused_by(error)
-            .help("name the database of do-memory with --from")
-    };
+    let unreadable =
+        |error| unreadable(path, error).help("name the database of do-memory with --from");
     let path = std::fs::canonicalize(path).map_err(unreadable)?;
     if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
         return Err(no_database(&path));
@@ -268,10 +265,16 @@ fn require_database(path: &Path) -> Result<Unchanged> {
         return Err(no_database(&path));
     }
     Ok(Unchanged {
-        is_quiet: header.get(18) == Some(&2) && !has_log(&path),
+        is_quiet: header.get(18) == Some(&2) && !has_log(&path).map_err(unreadable)?,
         state: state(&path).map_err(unreadable)?,
         path,
     })
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unreachable, "the durable store cannot be read")
+        .at(path)
+        .caused_by(error)
 }
 
 fn no_database(path: &Path) -> Error {
@@ -289,10 +292,13 @@ fn state(path: &Path) -> std::io::Result<(u64, i64, i64)> {
 }
 
 /// Whether somebody has the database open, or left without writing everything into it.
-fn has_log(path: &Path) -> bool {
-    ["-wal", "-shm"].iter().any(|ending| {
+fn has_log(path: &Path) -> std::io::Result<bool> {
+    for ending in ["-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);
-        Path::new(&name).exists()
-    })
+        if Path::new(&name).try_exists()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

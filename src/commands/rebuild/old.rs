@@ -1,12 +1,12 @@
 //! The cache that is there before.
 
-use std::fs;
+use std::{fs, io};
 
 use super::super::{Context, access};
 use crate::cache::View;
 use crate::cache::facts::{ACTIVITY_KEY, Activity, LIMITS_KEY, Limits};
 use crate::cache::schema::{self, Standing};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file::{Header, Snapshot};
 
 /// What is known of a cache that a rebuild replaces.
@@ -27,7 +27,11 @@ impl Old {
     /// When the file is no redb file, is of a newer layout, or in use.
     pub fn look(context: &Context<'_>) -> Result<Option<Self>> {
         match fs::symlink_metadata(&context.cache) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // Below a file nothing can be, which the next look tells.
+            Err(error) if error.kind() != io::ErrorKind::NotADirectory => {
+                return Err(Error::from(error).at(&context.cache));
+            }
             _ => {}
         }
         Header::read(&context.cache)
