@@ -8,7 +8,7 @@ use chrono::Utc;
 use clap::error::ErrorKind as Clap;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
-use crate::commands::{Command, Context, values};
+use crate::commands::{Command, Context, store, values};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ui::{Cancel, Color, Format, Settings, Ui};
 
@@ -114,14 +114,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match parse(args.iter().cloned()) {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() && asks_for_json(&args) => {
-            let settings = Settings {
-                format: Format::Json,
-                ..Settings::default()
-            };
-            return Ui::stdio(settings).fail(&usage_error(&error));
-        }
-        Err(error) => return explain(&error),
+        Err(error) => return explain(&error, asks_for_json(&args)),
     };
     let ui = Ui::stdio(cli.global.settings());
     match crash::guard(|| execute(cli, &ui)) {
@@ -169,8 +162,17 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
         .mut_subcommands(without_empty_variables)
 }
 
-/// Prints the help, the version, or what is wrong with the arguments.
-fn explain(error: &clap::Error) -> u8 {
+/// Prints the help, the version, or what is wrong with the arguments, which may be the token.
+fn explain(error: &clap::Error, as_json: bool) -> u8 {
+    let told = error.render().to_string();
+    let scrubbed = store::without_token(&told);
+    if error.use_stderr() && (as_json || scrubbed != told) {
+        let mut settings = Settings::default();
+        if as_json {
+            settings.format = Format::Json;
+        }
+        return Ui::stdio(settings).fail(&usage_error(&scrubbed));
+    }
     match error.print() {
         Ok(()) => u8::try_from(error.exit_code()).unwrap_or(2),
         Err(io) if io.kind() == std::io::ErrorKind::BrokenPipe && !error.use_stderr() => 0,
@@ -190,8 +192,7 @@ fn asks_for_json(args: &[OsString]) -> bool {
 
 /// What is wrong with the arguments, as any other error: clap's first paragraph says it, the others
 /// what to do about it.
-fn usage_error(error: &clap::Error) -> Error {
-    let told = error.render().to_string();
+fn usage_error(told: &str) -> Error {
     let mut paragraphs = told
         .split("\n\n")
         .map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));

@@ -33,7 +33,7 @@ mod repair;
 mod staging;
 mod stats;
 mod steps;
-mod store;
+pub mod store;
 mod sweep;
 pub mod values;
 

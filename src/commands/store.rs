@@ -101,6 +101,16 @@ impl StoreArgs {
     }
 }
 
+/// A message without the token that the environment holds.
+#[must_use]
+pub fn without_token(message: &str) -> String {
+    let held = std::env::var(TOKEN).ok();
+    match held.and_then(|text| Token::new(&text).ok().flatten()) {
+        Some(token) => token.scrub(message),
+        None => message.to_owned(),
+    }
+}
+
 /// The tables of the cache that are named, or all that a store fills.
 ///
 /// # Errors
