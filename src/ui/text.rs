@@ -57,7 +57,9 @@ fn replace(
     wanted: impl Fn(char) -> bool,
     replacement: impl Fn(&mut String, char),
 ) -> Cow<'_, str> {
-    if !text.contains(&wanted) {
+    // Of a long plain text each byte is looked at, and no character.
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain || !text.contains(&wanted) {
         return Cow::Borrowed(text);
     }
     let mut replaced = String::with_capacity(text.len() + 8);
