@@ -1,6 +1,7 @@
 //! A folder in which somebody else plants links, pipes and devices, and strange names.
 
 mod names;
+mod staged;
 mod swapped;
 
 use std::fs;
@@ -41,6 +42,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("attacks: other links to the cache", hard_links),
     ];
     trials.extend(names::trials());
+    trials.extend(staged::trials());
     trials.extend(swapped::trials());
     trials
 }

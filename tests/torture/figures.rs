@@ -1,5 +1,6 @@
 //! What was tried, how often, and how often it failed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
@@ -67,19 +68,18 @@ pub fn not_checked(what: &str, why: &str) {
     missing.push(format!("NOT CHECKED: {what}: {why}"));
 }
 
-/// Prints the table of what was tried.
+/// Prints the table of what was tried. Trials of the same name are one line.
 pub fn print() {
-    let mut figures = FIGURES.lock().unwrap_or_else(PoisonError::into_inner);
-    figures.sort_by(|a, b| a.what.cmp(&b.what));
-    let widest = figures.iter().map(|figure| figure.what.len()).max();
-    let mut table = String::new();
+    let figures = FIGURES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sums = BTreeMap::<&str, (u64, u64)>::new();
     for figure in figures.iter() {
-        let Figure {
-            what,
-            cases,
-            failures,
-        } = figure;
-        let width = widest.unwrap_or(0);
+        let (cases, failures) = sums.entry(&figure.what).or_default();
+        *cases += figure.cases;
+        *failures += figure.failures;
+    }
+    let width = sums.keys().map(|what| what.len()).max().unwrap_or(0);
+    let mut table = String::new();
+    for (what, (cases, failures)) in sums {
         writeln!(
             table,
             "{what:width$}  {cases:>9} cases  {failures:>3} failures"

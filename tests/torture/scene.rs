@@ -105,7 +105,7 @@ impl<'a> Scene<'a> {
         for args in verb.before {
             match args {
                 ["rm", name] => fs::remove_file(scene.path(name)).unwrap(),
-                _ => assert!(scene.command(args).status().unwrap().success()),
+                _ => assert!(scene.command(args).output().unwrap().status.success()),
             }
         }
         for name in scene.names() {

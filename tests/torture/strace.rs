@@ -104,22 +104,32 @@ impl Strace {
     /// Every call that the program makes, with its output.
     pub fn points(&self, program: &Command) -> (Vec<Point>, Output) {
         let traced = self.run(program, None);
-        let mut counts = BTreeMap::<_, usize>::new();
-        let mut points = Vec::new();
-        for call in traced.calls {
-            let n = counts.entry((call.name.clone(), call.thread)).or_default();
-            *n += 1;
-            points.push(Point {
-                call: call.name,
-                n: *n,
-                text: call.text,
-            });
-        }
+        let mut points = in_order(traced.calls);
         // The same call of several threads is one point: it meets whoever comes there first.
         points.sort_by(|a, b| (&a.call, a.n).cmp(&(&b.call, b.n)));
         points.dedup_by(|a, b| (&a.call, a.n) == (&b.call, b.n));
         (points, traced.output)
     }
+
+    /// The same as they come, those of several threads apart.
+    pub fn points_in_order(&self, program: &Command) -> Vec<Point> {
+        in_order(self.run(program, None).calls)
+    }
+}
+
+fn in_order(calls: Vec<Call>) -> Vec<Point> {
+    let mut counts = BTreeMap::<_, usize>::new();
+    let mut points = Vec::new();
+    for call in calls {
+        let n = counts.entry((call.name.clone(), call.thread)).or_default();
+        *n += 1;
+        points.push(Point {
+            call: call.name,
+            n: *n,
+            text: call.text,
+        });
+    }
+    points
 }
 
 impl Call {

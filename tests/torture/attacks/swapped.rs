@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ fn swapped(what: &str, verb: &Verb) -> Result<(), Failed> {
 fn swapped_at(verb: &Verb, point: &Point, name: &str, by: &str) -> Result<(), String> {
     let place = Place::of(verb);
     let old = fs::read(place.cache()).ok();
-    let mut stopped = Stopped::after(&place, verb, point);
+    let mut stopped = Stopped::after(&place, verb, point, &paths(&place));
     let swapped = stopped.is_stopped() && swap(&place, name, by);
     let (code, said) = stopped.go_on()?;
     panics_nowhere(said.as_bytes())?;
@@ -140,20 +140,21 @@ fn swap(place: &Place, name: &str, by: &str) -> bool {
 }
 
 /// The program under strace, stopped after a call or at its end.
-struct Stopped {
+pub(super) struct Stopped {
     strace: Child,
     log: tempfile::NamedTempFile,
 }
 
 impl Stopped {
-    fn after(place: &Place, verb: &Verb, point: &Point) -> Self {
+    /// Only calls that touch one of the `paths` count.
+    pub(super) fn after(place: &Place, verb: &Verb, point: &Point, paths: &[PathBuf]) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
         let program = place.program(&place.cache(), verb.args);
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-s", "0", "-o"]).arg(log.path());
         strace.args(["-e", "signal=SIGSTOP", "-e"]);
         strace.arg(format!("trace={}", CALLS.join(",")));
-        for path in paths(place) {
+        for path in paths {
             strace.arg("-P").arg(path);
         }
         let inject = format!("inject={}:signal=STOP:when={}", point.call, point.n);
@@ -169,7 +170,7 @@ impl Stopped {
     }
 
     /// Waits until it is stopped; no when it ended before.
-    fn is_stopped(&mut self) -> bool {
+    pub(super) fn is_stopped(&mut self) -> bool {
         loop {
             let log = fs::File::open(self.log.path()).unwrap();
             let mut lines = BufReader::new(log).lines().map_while(Result::ok);
@@ -184,7 +185,7 @@ impl Stopped {
     }
 
     /// Lets it go on to its end, which must come.
-    fn go_on(mut self) -> Result<(Option<i32>, String), String> {
+    pub(super) fn go_on(mut self) -> Result<(Option<i32>, String), String> {
         let began = Instant::now();
         let children = format!("/proc/{0}/task/{0}/children", self.strace.id());
         // Another of its threads may be stopped at a call of the same number.
@@ -209,7 +210,7 @@ impl Stopped {
     }
 }
 
-fn paths(place: &Place) -> Vec<std::path::PathBuf> {
+fn paths(place: &Place) -> Vec<PathBuf> {
     let folder: &Path = place.folder();
     let names = [
         "cache.redb",

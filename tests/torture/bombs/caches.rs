@@ -183,7 +183,13 @@ fn nesting() -> Vec<Bomb> {
             episodes_with(rows, &values)
         })
     });
-    bombs.into()
+    // Ten in each, of up to 80 KB.
+    bombs
+        .map(|bomb| Bomb {
+            cpu: 10 * bomb.cpu,
+            ..bomb
+        })
+        .into()
 }
 
 /// An unsigned number as postcard writes it.
@@ -357,7 +363,11 @@ fn long_keys() -> Vec<Bomb> {
                 .unwrap();
             table.insert("k", &b"v"[..]).unwrap();
         });
-        bombs.push(bomb);
+        // Three rows in each.
+        bombs.push(Bomb {
+            cpu: 3 * bomb.cpu,
+            ..bomb
+        });
     }
     let bomb = Bomb::of("0.1.47");
     change(&bomb, |txn| {

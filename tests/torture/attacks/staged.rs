@@ -1,0 +1,100 @@
+//! The stage holds something else than what was written, when it comes to be verified.
+
+use std::fs;
+use std::path::Path;
+
+use libtest_mimic::{Failed, Trial};
+use redb::TableDefinition;
+
+use super::Place;
+use super::swapped::Stopped;
+use crate::attempt::panics_nowhere;
+use crate::common;
+use crate::figures::Count;
+use crate::scene::{Steps, VERBS, Verb, ensure};
+use crate::strace::{self, Point, Strace};
+
+const STAGE: &str = ".cache.redb.redb-cache-stage";
+/// Bytes at the beginning of a stage that a bad disk leaves alone.
+const SPARED: usize = 16 << 10;
+
+/// Changes a stage.
+type Lie = fn(&Path);
+
+/// What the stage holds then.
+const LIES: [(&str, Lie); 2] = [
+    ("pages that were never written", lose_pages),
+    ("a whole cache without one of the rows", lose_a_row),
+];
+
+pub fn trials() -> Vec<Trial> {
+    let swaps = |verb: &&Verb| {
+        matches!(verb.steps, Steps::Swap { .. })
+            && verb.target == "cache.redb"
+            && verb.before.is_empty()
+    };
+    let trial = |verb: &'static Verb| {
+        let what = "attacks: another stage than was written";
+        let usable = strace::is_usable(what);
+        let name = format!("{what}: {}", verb.what);
+        Trial::test(name, move || lie(what, verb)).with_ignored_flag(!usable)
+    };
+    VERBS.iter().filter(swaps).map(trial).collect()
+}
+
+fn lie(what: &str, verb: &Verb) -> Result<(), Failed> {
+    let mut count = Count::of(what);
+    let point = last_close(&Place::of(verb), verb);
+    for (lie, tell) in LIES {
+        let held = is_found(verb, &point, tell);
+        count.case(held.map_err(|why| format!("{}: {lie}: {why}", verb.what)));
+    }
+    count.end()
+}
+
+/// The close after which the stage is opened to be verified.
+fn last_close(place: &Place, verb: &Verb) -> Point {
+    let strace = Strace {
+        calls: &["openat", "close"],
+        paths: vec![place.path(STAGE)],
+    };
+    let points = strace.points_in_order(&place.program(&place.cache(), verb.args));
+    let verified = points
+        .iter()
+        .position(|point| point.call == "openat" && point.text.contains("O_RDONLY"))
+        .expect("the stage is opened to be verified");
+    let mut before = points[..verified].iter().rev();
+    before.find(|point| point.call == "close").unwrap().clone()
+}
+
+fn is_found(verb: &Verb, point: &Point, tell: Lie) -> Result<(), String> {
+    let place = Place::of(verb);
+    let old = fs::read(place.cache()).unwrap();
+    let mut stopped = Stopped::after(&place, verb, point, &[place.path(STAGE)]);
+    ensure(stopped.is_stopped(), || "it is not stopped".to_owned())?;
+    tell(&place.path(STAGE));
+    let (code, said) = stopped.go_on()?;
+    panics_nowhere(said.as_bytes())?;
+    ensure(!matches!(code, Some(0 | 3)), || {
+        format!("it ends with {code:?}: {said}")
+    })?;
+    ensure(fs::read(place.cache()).is_ok_and(|now| now == old), || {
+        "the cache is not what it was".to_owned()
+    })
+}
+
+fn lose_pages(stage: &Path) {
+    let mut bytes = fs::read(stage).unwrap();
+    bytes[SPARED..].fill(0);
+    fs::write(stage, bytes).unwrap();
+}
+
+fn lose_a_row(stage: &Path) {
+    let episodes = TableDefinition::<&str, &[u8]>::new("episodes");
+    let db = redb::Database::open(stage).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(episodes).unwrap().pop_first().unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    assert!(common::run(stage, &["export"]).status.success());
+}
