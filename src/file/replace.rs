@@ -95,13 +95,17 @@ impl Replacement {
     /// # Errors
     /// Those of creating a file.
     pub fn create_stage(&self) -> Result<File> {
+        let (exclusive, flags) = match Bug::StageNotExclusive.is_planted() {
+            false => (true, OFlags::NOFOLLOW),
+            true => (false, OFlags::empty()),
+        };
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create_new(!Bug::StageNotExclusive.is_planted())
             .create(true)
+            .create_new(exclusive)
             .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .custom_flags(flags.bits().cast_signed())
             .open(&self.stage)
             .map_err(|error| {
                 at(error, &self.stage).help(

@@ -1,13 +1,15 @@
-//! The stage holds something else than what was written, when it comes to be verified.
+//! The stage is somebody else's when it is to be made, or holds something else than what was written
+//! when it comes to be verified.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 use redb::TableDefinition;
 
 use super::Place;
-use super::swapped::Stopped;
+use super::swapped::{self, Stopped};
 use crate::attempt::panics_nowhere;
 use crate::common;
 use crate::figures::Count;
@@ -39,7 +41,38 @@ pub fn trials() -> Vec<Trial> {
         let name = format!("{what}: {}", verb.what);
         Trial::test(name, move || lie(what, verb)).with_ignored_flag(!usable)
     };
-    VERBS.iter().filter(swaps).map(trial).collect()
+    let planted = |verb: &'static Verb| {
+        let what = "attacks: a link in the place of the stage";
+        let usable = strace::is_usable(what);
+        let name = format!("{what}: {}", verb.what);
+        Trial::test(name, move || plant(what, verb)).with_ignored_flag(!usable)
+    };
+    let verbs = || VERBS.iter().filter(swaps);
+    verbs().map(trial).chain(verbs().map(planted)).collect()
+}
+
+/// The last call before the stage is made is when nobody looks any more.
+fn plant(what: &str, verb: &Verb) -> Result<(), Failed> {
+    let mut count = Count::of(what);
+    let place = Place::of(verb);
+    let strace = Strace {
+        calls: swapped::CALLS,
+        paths: swapped::paths(&place),
+    };
+    let points = strace.points_in_order(&place.program(&place.cache(), verb.args));
+    let made = points
+        .iter()
+        .position(|point| point.text.contains(STAGE) && point.text.contains("O_CREAT"))
+        .expect("the stage is made");
+    let place = Place::of(verb);
+    let paths = swapped::paths(&place);
+    let mut stopped = Stopped::after(&place, verb, &points[made - 1], &paths);
+    assert!(stopped.is_stopped());
+    symlink(place.victim(), place.path(STAGE)).unwrap();
+    let (code, said) = stopped.go_on()?;
+    let refused = ensure(!matches!(code, Some(0 | 3)), || format!("{code:?}: {said}"));
+    count.case(refused.and_then(|()| place.harms_nobody()));
+    count.end()
 }
 
 fn lie(what: &str, verb: &Verb) -> Result<(), Failed> {

@@ -18,7 +18,7 @@ use crate::scene::{Scene, VERBS, Verb, ensure};
 use crate::strace::{self, Point, Strace};
 
 /// Between which the paths are looked at anew.
-const CALLS: &[&str] = &[
+pub(super) const CALLS: &[&str] = &[
     "openat",
     "flock",
     "fcntl",
@@ -121,7 +121,11 @@ fn swap(place: &Place, name: &str, by: &str) -> bool {
     let path = place.path(name);
     let other = place.path("other.redb");
     if fs::symlink_metadata(&path).is_err() {
-        return false;
+        let plants = by == "a link to the victim";
+        if plants {
+            symlink(place.victim(), &path).unwrap();
+        }
+        return plants;
     }
     let bytes = fs::read(common::fixture("0.1.47").join("cache.redb")).unwrap();
     fs::write(&other, bytes).unwrap();
@@ -210,7 +214,7 @@ impl Stopped {
     }
 }
 
-fn paths(place: &Place) -> Vec<PathBuf> {
+pub(super) fn paths(place: &Place) -> Vec<PathBuf> {
     let folder: &Path = place.folder();
     let names = [
         "cache.redb",
