@@ -1,8 +1,8 @@
 //! The stage is somebody else's when it is to be made, or holds something else than what was written
 //! when it comes to be verified.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
@@ -65,6 +65,8 @@ fn plant(what: &str, verb: &Verb) -> Result<(), Failed> {
         .position(|point| point.text.contains(STAGE) && point.text.contains("O_CREAT"))
         .expect("the stage is made");
     let place = Place::of(verb);
+    // A stage gets the mode of the cache, which is not that of the victim.
+    fs::set_permissions(place.cache(), Permissions::from_mode(0o600)).unwrap();
     let paths = swapped::paths(&place);
     let mut stopped = Stopped::after(&place, verb, &points[made - 1], &paths);
     assert!(stopped.is_stopped());
