@@ -55,7 +55,7 @@ pub const CALLS: &[&str] = &[
 /// Calls that are made often and change nothing.
 const LOOKING: &[&str] = &["pread64", "read", "statx", "fcntl", "readlink"];
 /// Of those, the quick part tries so many.
-const QUICK: usize = 3;
+const QUICK: usize = 5;
 
 /// How a call fails.
 pub struct Fault {
@@ -192,7 +192,7 @@ fn fail_each(what: &str, verb: &Verb) -> Result<(), Failed> {
     let mut count = Count::of(if figures::is_long() {
         what.to_owned()
     } else {
-        format!("{what}, of calls that only look every {QUICK}rd")
+        format!("{what}, of calls that only look every {QUICK}th")
     });
     let strace = Strace {
         calls: CALLS,

@@ -363,9 +363,9 @@ fn long_keys() -> Vec<Bomb> {
                 .unwrap();
             table.insert("k", &b"v"[..]).unwrap();
         });
-        // Three rows in each.
+        // Three rows of nine MiB in each.
         bombs.push(Bomb {
-            cpu: 3 * bomb.cpu,
+            cpu: 6 * bomb.cpu,
             ..bomb
         });
     }
