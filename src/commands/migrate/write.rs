@@ -34,11 +34,7 @@ pub(super) fn in_place(
         context.confirm(&question, args.yes)?;
     }
     let replacement = staging::begin(context)?;
-    let backup = match &args.backup {
-        Some(path) => Backup::At(path.clone()),
-        None if args.no_backup => Backup::None,
-        None => Backup::Beside,
-    };
+    let backup = Backup::of(args.backup.as_deref(), args.no_backup);
     replacement.require_new_backup(&backup)?;
     let mut quarantine = quarantine(args, context, replacement.target())?;
     let stage = replacement.create_stage()?;

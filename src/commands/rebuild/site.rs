@@ -69,11 +69,7 @@ impl Site {
 
     fn instead(args: &Args, context: &Context<'_>) -> Result<(Self, Stage)> {
         let replacement = staging::begin(context)?;
-        let backup = match &args.backup {
-            Some(path) => Backup::At(path.clone()),
-            None if args.no_backup => Backup::None,
-            None => Backup::Beside,
-        };
+        let backup = Backup::of(args.backup.as_deref(), args.no_backup);
         replacement.require_new_backup(&backup)?;
         let stage = if args.resume
             && let Some(file) = replacement.reopen()?

@@ -28,11 +28,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<RepairReport> {
         context.confirm(&question, args.yes)?;
     }
     let replacement = staging::begin(context)?;
-    let backup = match &args.backup {
-        Some(path) => Backup::At(path.clone()),
-        None if args.no_backup => Backup::None,
-        None => Backup::Beside,
-    };
+    let backup = Backup::of(args.backup.as_deref(), args.no_backup);
     replacement.require_new_backup(&backup)?;
     // Another process may have changed or repaired it before the lock was ours.
     let findings = Findings::of(Remains::open(replacement.target())?, context)?;
@@ -103,7 +99,7 @@ fn replace(
 
 fn copy(replacement: &Replacement) -> Result<File> {
     let mut stage = replacement.create_stage()?;
-    let mut original = File::open(replacement.target())?;
+    let (mut original, _) = file::open_regular(replacement.target(), false)?;
     io::copy(&mut original, &mut stage)
         .map_err(|error| Error::from(error).at(replacement.stage_path()))?;
     Ok(stage)

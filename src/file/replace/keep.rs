@@ -24,6 +24,18 @@ pub enum Backup {
     BesideAs(&'static str),
 }
 
+impl Backup {
+    /// At a path where one is named; else beside, unless none is wanted.
+    #[must_use]
+    pub fn of(named: Option<&Path>, unwanted: bool) -> Self {
+        match named {
+            Some(path) => Self::At(path.to_owned()),
+            None if unwanted => Self::None,
+            None => Self::Beside,
+        }
+    }
+}
+
 impl Replacement {
     /// Refuses to begin where the old file can never be kept. Whether a file that has the name may
     /// stay there is for the end to say: after a swap it is the backup of the run before.
