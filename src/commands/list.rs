@@ -2,10 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ui::{Cell, Column, Severity, View};
+
 /// Rows or values that are told one by one; of the rest only the number is kept.
 const LISTED: usize = 100_000;
 /// Bytes of text in such a list.
 const LISTED_BYTES: usize = 16 << 20;
+/// Of those, how many a person is told at once.
+const SHOWN: usize = 20;
 
 /// A list that does not grow without end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,6 +54,27 @@ impl<T> List<T> {
         } else {
             self.not_listed = self.not_listed.saturating_add(1);
         }
+    }
+
+    /// Shows the first ones as a table, and how many more there are; nothing where there is none.
+    #[must_use]
+    pub fn show<const N: usize>(
+        &self,
+        view: View,
+        heading: &str,
+        columns: [Column; N],
+        cells: fn(&T) -> Vec<Cell>,
+    ) -> View {
+        if self.is_empty() {
+            return view;
+        }
+        let more = self.len().saturating_sub(SHOWN as u64);
+        view.heading(heading)
+            .table(columns, self.listed.iter().take(SHOWN).map(cells))
+            .when(more > 0, |view| {
+                let text = format!("{more} more; --format json lists them");
+                view.note(Severity::Info, text)
+            })
     }
 }
 

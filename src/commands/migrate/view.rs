@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use super::super::{Report, doubts};
-use super::found::BadRow;
 use super::report::{MigrateReport, Outcome};
 use crate::layout::Codec;
 use crate::ui::{self, Cell, Column, Severity};
-
-/// Rows that cannot be migrated of which a person is told at once.
-const SHOWN: usize = 20;
 
 impl Report for MigrateReport {
     fn schema(&self) -> &'static str {
@@ -126,31 +122,21 @@ impl MigrateReport {
     }
 
     fn bad_rows(&self, view: ui::View) -> ui::View {
-        if self.bad_rows.is_empty() {
-            return view;
-        }
-        let cells = |row: &BadRow| {
-            vec![
-                Cell::text(row.table.name()),
-                Cell::key(&row.key),
-                Cell::bytes(row.bytes),
-                Cell::text(&row.why),
-            ]
-        };
         let columns = [
             Column::left("table"),
             Column::left("key"),
             Column::right("size"),
             Column::left("why"),
         ];
-        let shown = self.bad_rows.listed.iter().take(SHOWN);
-        let more = self.bad_rows.len().saturating_sub(SHOWN as u64);
-        view.heading("rows that cannot be migrated")
-            .table(columns, shown.map(cells))
-            .when(more > 0, |view| {
-                let text = format!("{more} more; --format json lists them");
-                view.note(Severity::Info, text)
-            })
+        let heading = "rows that cannot be migrated";
+        self.bad_rows.show(view, heading, columns, |row| {
+            vec![
+                Cell::text(row.table.name()),
+                Cell::key(&row.key),
+                Cell::bytes(row.bytes),
+                Cell::text(&row.why),
+            ]
+        })
     }
 
     fn notes(&self, view: ui::View) -> ui::View {

@@ -5,11 +5,7 @@ use std::time::Duration;
 use super::super::Report;
 use super::lost::OnlyInOld;
 use super::report::{Outcome, RebuildReport, TableRow};
-use crate::source::Unreadable;
 use crate::ui::{self, Cell, Column, Severity};
-
-/// Rows that cannot be read of which a person is told at once.
-const SHOWN: usize = 20;
 
 impl Report for RebuildReport {
     fn schema(&self) -> &'static str {
@@ -120,32 +116,18 @@ impl RebuildReport {
     }
 
     fn unreadable(&self, view: ui::View) -> ui::View {
-        if self.unreadable.is_empty() {
-            return view;
-        }
-        let cells = |row: &Unreadable| {
-            vec![
-                Cell::text(&row.table),
-                Cell::key(&row.id),
-                Cell::text(&row.why),
-            ]
-        };
         let columns = [
             Column::left("table"),
             Column::left("id"),
             Column::left("why"),
         ];
-        let more = self.unreadable.len().saturating_sub(SHOWN as u64);
-        view.heading("rows that cannot be read")
-            .table(
-                columns,
-                self.unreadable.listed.iter().take(SHOWN).map(cells),
-            )
-            .when(more > 0, |view| {
-                view.note(
-                    Severity::Info,
-                    format!("{more} more; --format json lists them"),
-                )
-            })
+        let heading = "rows that cannot be read";
+        self.unreadable.show(view, heading, columns, |row| {
+            vec![
+                Cell::text(&row.table),
+                Cell::key(&row.id),
+                Cell::text(&row.why),
+            ]
+        })
     }
 }

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use super::super::Report;
-use super::report::{LeftOut, Outcome, Read, RepairReport, TableRow};
+use super::report::{Outcome, Read, RepairReport, TableRow};
 use crate::error::ErrorKind;
 use crate::ui::{self, Cell, Column, Severity};
-
-/// Rows that did not come over of which a person is told at once.
-const SHOWN: usize = 20;
 
 impl Report for RepairReport {
     fn schema(&self) -> &'static str {
@@ -105,31 +102,20 @@ impl RepairReport {
     }
 
     fn left_out(&self, view: ui::View) -> ui::View {
-        if self.left_out.is_empty() {
-            return view;
-        }
-        let cells = |row: &LeftOut| {
-            vec![
-                Cell::key(&row.table),
-                Cell::key(&row.key),
-                Cell::bytes(row.bytes),
-                Cell::text(&row.why),
-            ]
-        };
         let columns = [
             Column::left("table"),
             Column::left("key"),
             Column::right("size"),
             Column::left("why"),
         ];
-        let shown = self.left_out.listed.iter().take(SHOWN);
-        let more = self.left_out.len().saturating_sub(SHOWN as u64);
-        view.heading("rows set aside")
-            .table(columns, shown.map(cells))
-            .when(more > 0, |view| {
-                let text = format!("{more} more; --format json lists them");
-                view.note(Severity::Info, text)
-            })
+        self.left_out.show(view, "rows set aside", columns, |row| {
+            vec![
+                Cell::key(&row.table),
+                Cell::key(&row.key),
+                Cell::bytes(row.bytes),
+                Cell::text(&row.why),
+            ]
+        })
     }
 
     fn notes(&self, view: ui::View) -> ui::View {
