@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::claim::Claim;
-use super::header::{Identity, open_regular};
+use super::header::{Identity, look_up, open_regular};
 use super::replace::{folder_of, sync_folder_of};
 use super::{space, unfinished};
 use crate::error::{Error, ErrorKind, Result};
@@ -131,9 +131,10 @@ impl NewFile {
     /// # Errors
     /// [`ErrorKind::Failed`].
     pub fn require_free(to: &Path, what: &str) -> Result<()> {
-        match fs::symlink_metadata(to) {
-            Ok(_) => Err(refused(io::ErrorKind::AlreadyExists.into(), to, what)),
-            Err(_) => Ok(()),
+        let refuse = |error| refused(error, to, what);
+        match look_up(to).map_err(refuse)? {
+            Some(_) => Err(refuse(io::ErrorKind::AlreadyExists.into())),
+            None => Ok(()),
         }
     }
 
@@ -188,11 +189,8 @@ impl NewFile {
     }
 
     fn is_ours(&self) -> io::Result<bool> {
-        match fs::symlink_metadata(&self.part) {
-            Ok(found) => Ok(Identity::of(&found) == self.identity),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
+        let found = look_up(&self.part)?;
+        Ok(found.is_some_and(|found| Identity::of(&found) == self.identity))
     }
 
     fn become_named(&self) -> io::Result<()> {
@@ -202,7 +200,7 @@ impl NewFile {
                 if matches!(
                     error.kind(),
                     io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
-                ) && fs::symlink_metadata(&self.to).is_err() =>
+                ) && look_up(&self.to)?.is_none() =>
             {
                 fs::rename(&self.part, &self.to)
             }

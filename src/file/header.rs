@@ -291,6 +291,24 @@ pub fn require_redb(path: &Path) -> Result<()> {
     Err(damaged("this is not a redb file").at(path))
 }
 
+/// What has this name, be it a link; `None` where the name is free. A name that could not be looked
+/// at is neither.
+pub(crate) fn look_up(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        // Below a file there is nothing.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens a regular file, and nothing else: a FIFO would block, a device may act.
 pub(crate) fn open_regular(path: &Path, write: bool) -> Result<(File, Metadata)> {
     let open = || -> Result<(File, Metadata)> {

@@ -41,7 +41,7 @@ mod walk;
 
 pub use copy::{NewFile, copy_new, same_bytes};
 #[cfg(feature = "cli")]
-pub(crate) use header::open_regular;
+pub(crate) use header::{look_up, open_regular};
 #[cfg(feature = "cli")]
 pub use header::require_redb;
 pub use header::{FileFormat, Header, Identity};

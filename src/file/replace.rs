@@ -22,7 +22,7 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 
 use super::claim::Claim;
-use super::header::{Identity, open_regular};
+use super::header::{Identity, look_up, open_regular};
 use super::lock::ExclusiveLock;
 use super::{space, unfinished};
 use crate::error::{Error, ErrorKind, Result};
@@ -245,18 +245,17 @@ impl Replacement {
 
     /// Whoever holds the lock is the only one to build a stage: one that is there is left over.
     fn remove_stage(&self) -> Result<()> {
-        match fs::symlink_metadata(&self.stage) {
-            Ok(found) if found.is_file() => {
+        match look_up(&self.stage).map_err(|error| at(error, &self.stage))? {
+            None => Ok(()),
+            Some(found) if found.is_file() => {
                 fs::remove_file(&self.stage).map_err(|error| at(error, &self.stage))
             }
-            Ok(_) => Err(Error::new(
+            Some(_) => Err(Error::new(
                 ErrorKind::Failed,
                 "something that is no file of ours has the name of the stage",
             )
             .at(&self.stage)
             .help("move it out of the way")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(at(error, &self.stage)),
         }
     }
 

@@ -137,10 +137,6 @@ const HARMLESS: &[(&[&str], &str)] = &[
         "whether the file that is locked is the one that has the name: it is looked for again",
     ),
     (
-        &["statx", "NOFOLLOW", "/new.redb\""],
-        "a name that is taken is refused by `link` in the end",
-    ),
-    (
         &["statx", "NOFOLLOW", ".redb-cache-"],
         "a file that is left is in nobody's way; the next run removes it",
     ),

@@ -20,45 +20,58 @@ struct Figure {
 static FIGURES: Mutex<Vec<Figure>> = Mutex::new(Vec::new());
 static NOT_CHECKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+/// How many failures a trial tells.
+const SHOWN: usize = 10;
+
 /// Counts the cases of a trial while they are tried. A panic is a failure, and keeps the count.
-pub struct Count(Figure);
+pub struct Count {
+    figure: Figure,
+    /// The first ones.
+    failures: Vec<String>,
+}
 
 impl Count {
     /// For the trial that is called so in the table.
     pub fn of(what: impl Into<String>) -> Self {
-        Self(Figure {
-            what: what.into(),
-            cases: 0,
-            failures: 0,
-        })
+        Self {
+            figure: Figure {
+                what: what.into(),
+                cases: 0,
+                failures: 0,
+            },
+            failures: Vec::new(),
+        }
     }
 
-    /// One case, of which `held` says whether all held. The first failures are shown.
+    /// One case, of which `held` says whether all held.
     pub fn case(&mut self, held: Result<(), String>) {
-        self.0.cases += 1;
+        self.figure.cases += 1;
         if let Err(why) = held {
-            self.0.failures += 1;
-            if self.0.failures <= 10 {
-                println!("{}: {why}", self.0.what);
+            self.figure.failures += 1;
+            if self.failures.len() < SHOWN {
+                self.failures.push(why);
             }
         }
     }
 
     /// Ends the trial: it failed when a case did, or when there was none.
     pub fn end(self) -> Result<(), libtest_mimic::Failed> {
-        match (self.0.cases, self.0.failures) {
+        match (self.figure.cases, self.figure.failures) {
             (0, _) => Err("there was no case".into()),
             (_, 0) => Ok(()),
-            (cases, failures) => Err(format!("{failures} of {cases} cases failed").into()),
+            (cases, failures) => {
+                let first = self.failures.join("\n");
+                Err(format!("{failures} of {cases} cases failed\n{first}").into())
+            }
         }
     }
 }
 
 impl Drop for Count {
     fn drop(&mut self) {
-        self.0.failures += u64::from(std::thread::panicking());
+        self.figure.failures += u64::from(std::thread::panicking());
         let mut figures = FIGURES.lock().unwrap_or_else(PoisonError::into_inner);
-        figures.push(self.0.clone());
+        figures.push(self.figure.clone());
     }
 }
 

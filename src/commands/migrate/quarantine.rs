@@ -50,7 +50,8 @@ impl Quarantine {
         let (to, earlier) = match path {
             Some(path) => {
                 NewFile::require_folder(path, WHAT)?;
-                let taken = fs::symlink_metadata(path).is_ok();
+                let found = file::look_up(path).map_err(|error| Error::from(error).at(path))?;
+                let taken = found.is_some();
                 if taken && Header::read(path).is_err() {
                     return Err(taken_by_another(path));
                 }

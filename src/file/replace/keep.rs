@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::super::copy::{copy_new, refused, require_folder_of, same_bytes};
-use super::super::header::Identity;
+use super::super::header::{Identity, look_up};
 use super::super::numbered::{next_numbered, numbered};
 use super::{Replacement, at, sync_folder_of};
 use crate::error::{Error, Result};
@@ -46,11 +46,11 @@ impl Replacement {
         let Backup::At(path) = backup else {
             return Ok(());
         };
-        let usable = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_file() && !self.is_own_name(path) => Ok(()),
-            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-            Err(_) => require_folder_of(path),
-        };
+        let usable = look_up(path).and_then(|found| match found {
+            Some(found) if found.is_file() && !self.is_own_name(path) => Ok(()),
+            Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            None => require_folder_of(path),
+        });
         usable.map_err(|error| refused(error, path, "backup"))
     }
 
@@ -61,10 +61,14 @@ impl Replacement {
     /// As [`Replacement::require_backup`].
     pub fn require_new_backup(&self, backup: &Backup) -> Result<()> {
         self.require_backup(backup)?;
-        match backup {
-            Backup::At(path) if path.exists() && !self.is_kept_at(path)? => Err(taken(path)),
-            _ => Ok(()),
+        let Backup::At(path) = backup else {
+            return Ok(());
+        };
+        let found = look_up(path).map_err(|error| at(error, path))?;
+        if found.is_some() && !self.is_kept_at(path)? {
+            return Err(taken(path));
         }
+        Ok(())
     }
 
     pub(super) fn keep_original(&self, backup: Backup) -> Result<Option<PathBuf>> {
