@@ -41,10 +41,10 @@ mod walk;
 
 pub use copy::{NewFile, copy_new, same_bytes};
 #[cfg(feature = "cli")]
-pub(crate) use header::{look_up, open_regular};
-#[cfg(feature = "cli")]
 pub use header::require_redb;
 pub use header::{FileFormat, Header, Identity};
+#[cfg(feature = "cli")]
+pub(crate) use header::{look_up, open_regular};
 pub use holder::{Holder, Holding};
 pub use lock::{ExclusiveLock, create_for_writing, open_for_writing, open_stage};
 #[cfg(feature = "cli")]

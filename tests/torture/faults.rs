@@ -179,8 +179,7 @@ pub fn trials() -> Vec<Trial> {
 
 fn trial(verb: &'static Verb) -> Trial {
     let what = format!("a failing call: {}", verb.what);
-    let usable = strace::is_usable(&what);
-    Trial::test(what.clone(), move || fail_each(&what, verb)).with_ignored_flag(!usable)
+    strace::trial(what.clone(), what, move |what| fail_each(what, verb))
 }
 
 fn fail_each(what: &str, verb: &Verb) -> Result<(), Failed> {

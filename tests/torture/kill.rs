@@ -52,8 +52,7 @@ pub fn trials() -> Vec<Trial> {
 
 fn trial(verb: &'static Verb) -> Trial {
     let what = format!("kill at each call: {}", verb.what);
-    let usable = strace::is_usable(&what);
-    Trial::test(what.clone(), move || kill(&what, verb)).with_ignored_flag(!usable)
+    strace::trial(what.clone(), what, move |what| kill(what, verb))
 }
 
 fn kill(what: &str, verb: &Verb) -> Result<(), Failed> {

@@ -34,9 +34,8 @@ const CALLS: &[&str] = &[
 pub fn trials() -> Vec<Trial> {
     let signals = VERBS.iter().map(|verb| {
         let what = "signals at each call";
-        let usable = strace::is_usable(what);
-        let name = format!("signals at each call: {}", verb.what);
-        Trial::test(name, move || signals(what, verb)).with_ignored_flag(!usable)
+        let name = format!("{what}: {}", verb.what);
+        strace::trial(name, what, |what| signals(what, verb))
     });
     let streams = Trial::test("streams that take nothing", streams);
     signals.chain([streams]).collect()

@@ -27,9 +27,9 @@ pub fn trials() -> Vec<Trial> {
         .flat_map(|verb| FORMATS.iter().map(move |format| (verb, format)));
     each.map(|(verb, (format, fixture))| {
         let what = format!("a failing call: {}, {format}", verb.join(" "));
-        let usable = strace::is_usable(&what);
-        Trial::test(what.clone(), move || fail_each(&what, verb, fixture))
-            .with_ignored_flag(!usable)
+        strace::trial(what.clone(), what, move |what| {
+            fail_each(what, verb, fixture)
+        })
     })
     .collect()
 }

@@ -209,25 +209,7 @@ impl<'a> Scene<'a> {
 
     /// Every path in the folder that the program may touch.
     pub fn paths(&self) -> Vec<PathBuf> {
-        let files = [
-            "cache.redb",
-            ".cache.redb.redb-cache-stage",
-            ".cache.redb.redb-cache-part",
-            ".cache.redb.redb-cache-lock",
-            "cache.redb.backup-1",
-            "cache.redb.migrated-1",
-            "kept",
-            ".kept.redb-cache-part",
-            ".kept.redb-cache-lock",
-            "new.redb",
-            ".new.redb.redb-cache-part",
-            ".new.redb.redb-cache-lock",
-            "store",
-            "store-wal",
-            "store-shm",
-        ];
-        let files = files.into_iter().map(|name| self.path(name));
-        files.chain([self.folder().to_owned()]).collect()
+        paths_in(self.folder())
     }
 
     fn word(&self, word: &str) -> String {
@@ -371,6 +353,29 @@ impl<'a> Scene<'a> {
             format!("left behind: {names:?}")
         })
     }
+}
+
+/// Every path in a folder that one of [`VERBS`] may touch.
+pub fn paths_in(folder: &Path) -> Vec<PathBuf> {
+    let names = [
+        "cache.redb",
+        ".cache.redb.redb-cache-stage",
+        ".cache.redb.redb-cache-part",
+        ".cache.redb.redb-cache-lock",
+        "cache.redb.backup-1",
+        "cache.redb.migrated-1",
+        "kept",
+        ".kept.redb-cache-part",
+        ".kept.redb-cache-lock",
+        "new.redb",
+        ".new.redb.redb-cache-part",
+        ".new.redb.redb-cache-lock",
+        "store",
+        "store-wal",
+        "store-shm",
+    ];
+    let paths = names.into_iter().map(|name| folder.join(name));
+    paths.chain([folder.to_owned()]).collect()
 }
 
 const fn doomed_in_file(steps: Steps) -> bool {

@@ -7,10 +7,23 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use libtest_mimic::{Failed, Trial};
+
 use crate::figures;
 
+/// A trial that traces the program; `what` it is in the table of figures is handed on to it.
+pub fn trial(
+    name: impl Into<String>,
+    what: impl Into<String>,
+    run: impl FnOnce(&str) -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    let what = what.into();
+    let usable = is_usable(&what);
+    Trial::test(name, move || run(&what)).with_ignored_flag(!usable)
+}
+
 /// Whether the program can be traced here. Where it cannot, the table of figures says so.
-pub fn is_usable(what: &str) -> bool {
+fn is_usable(what: &str) -> bool {
     static PROBED: OnceLock<Result<(), String>> = OnceLock::new();
     let probed = PROBED.get_or_init(probe);
     if let Err(why) = probed {

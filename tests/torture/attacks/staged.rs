@@ -13,7 +13,7 @@ use super::swapped::{self, Stopped};
 use crate::attempt::panics_nowhere;
 use crate::common;
 use crate::figures::Count;
-use crate::scene::{Steps, VERBS, Verb, ensure};
+use crate::scene::{Steps, VERBS, Verb, ensure, paths_in};
 use crate::strace::{self, Point, Strace};
 
 const STAGE: &str = ".cache.redb.redb-cache-stage";
@@ -37,15 +37,13 @@ pub fn trials() -> Vec<Trial> {
     };
     let trial = |verb: &'static Verb| {
         let what = "attacks: another stage than was written";
-        let usable = strace::is_usable(what);
         let name = format!("{what}: {}", verb.what);
-        Trial::test(name, move || lie(what, verb)).with_ignored_flag(!usable)
+        strace::trial(name, what, |what| lie(what, verb))
     };
     let planted = |verb: &'static Verb| {
         let what = "attacks: a link in the place of the stage";
-        let usable = strace::is_usable(what);
         let name = format!("{what}: {}", verb.what);
-        Trial::test(name, move || plant(what, verb)).with_ignored_flag(!usable)
+        strace::trial(name, what, |what| plant(what, verb))
     };
     let verbs = || VERBS.iter().filter(swaps);
     verbs().map(trial).chain(verbs().map(planted)).collect()
@@ -57,7 +55,7 @@ fn plant(what: &str, verb: &Verb) -> Result<(), Failed> {
     let place = Place::of(verb);
     let strace = Strace {
         calls: swapped::CALLS,
-        paths: swapped::paths(&place),
+        paths: paths_in(place.folder()),
     };
     let points = strace.points_in_order(&place.program(&place.cache(), verb.args));
     let made = points
@@ -67,7 +65,7 @@ fn plant(what: &str, verb: &Verb) -> Result<(), Failed> {
     let place = Place::of(verb);
     // A stage gets the mode of the cache, which is not that of the victim.
     fs::set_permissions(place.cache(), Permissions::from_mode(0o600)).unwrap();
-    let paths = swapped::paths(&place);
+    let paths = paths_in(place.folder());
     let mut stopped = Stopped::after(&place, verb, &points[made - 1], &paths);
     assert!(stopped.is_stopped());
     symlink(place.victim(), place.path(STAGE)).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::{Place, kind_of};
 use crate::attempt::panics_nowhere;
 use crate::common;
 use crate::figures::{Count, is_long};
-use crate::scene::{Scene, VERBS, Verb, ensure};
+use crate::scene::{Scene, VERBS, Verb, ensure, paths_in};
 use crate::strace::{self, Point, Strace};
 
 /// Between which the paths are looked at anew.
@@ -49,9 +49,8 @@ const SWAPS: [(&str, &str); 8] = [
 pub fn trials() -> Vec<Trial> {
     let trial = |verb: &'static Verb| {
         let what = "attacks: swapped midway";
-        let usable = strace::is_usable(what);
-        let name = format!("attacks: swapped midway: {}", verb.what);
-        Trial::test(name, move || swapped(what, verb)).with_ignored_flag(!usable)
+        let name = format!("{what}: {}", verb.what);
+        strace::trial(name, what, |what| swapped(what, verb))
     };
     VERBS.iter().map(trial).collect()
 }
@@ -88,7 +87,7 @@ fn swapped(what: &str, verb: &Verb) -> Result<(), Failed> {
 fn swapped_at(verb: &Verb, point: &Point, name: &str, by: &str) -> Result<(), String> {
     let place = Place::of(verb);
     let old = fs::read(place.cache()).ok();
-    let mut stopped = Stopped::after(&place, verb, point, &paths(&place));
+    let mut stopped = Stopped::after(&place, verb, point, &paths_in(place.folder()));
     let swapped = stopped.is_stopped() && swap(&place, name, by);
     let (code, said) = stopped.go_on()?;
     panics_nowhere(said.as_bytes())?;
@@ -212,27 +211,4 @@ impl Stopped {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         Ok((output.status.code(), said))
     }
-}
-
-pub(super) fn paths(place: &Place) -> Vec<PathBuf> {
-    let folder: &Path = place.folder();
-    let names = [
-        "cache.redb",
-        ".cache.redb.redb-cache-stage",
-        ".cache.redb.redb-cache-part",
-        ".cache.redb.redb-cache-lock",
-        "cache.redb.backup-1",
-        "cache.redb.migrated-1",
-        "kept",
-        ".kept.redb-cache-part",
-        ".kept.redb-cache-lock",
-        "new.redb",
-        ".new.redb.redb-cache-part",
-        ".new.redb.redb-cache-lock",
-        "store",
-        "store-wal",
-        "store-shm",
-    ];
-    let names = names.into_iter().map(|name| folder.join(name));
-    names.chain([folder.to_owned()]).collect()
 }
