@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::cost;
+use super::known::Known;
 use super::reading::{Found, Node, Plain, Reading};
 use super::scalar::{runs, scalars, text_at};
 use super::sequence::{self, Elements, Ways};
@@ -71,8 +72,8 @@ pub(in crate::layout) struct Chart<'a, W> {
     pub(super) bytes: &'a [u8],
     pub(super) effort: Effort,
     nodes: Vec<Node>,
-    /// For each byte the number of its entry in `spans`, from 1.
-    known: Vec<u32>,
+    /// For each byte the number of its entry in `spans`.
+    known: Known,
     spans: Vec<Range<NodeId>>,
     work: Work,
     /// Memory that was used for what begins at other bytes, for the next.
@@ -88,7 +89,7 @@ impl<'a, W: Wire> Chart<'a, W> {
             bytes,
             effort,
             nodes: Vec::with_capacity(NODES),
-            known: vec![0; bytes.len() + 1],
+            known: Known::of(bytes.len()),
             spans: Vec::new(),
             work,
             spare: Vec::new(),
@@ -138,11 +139,8 @@ impl<'a, W: Wire> Chart<'a, W> {
     }
 
     pub(super) fn nodes_at(&mut self, at: usize, depth: usize) -> Range<NodeId> {
-        let known = self.known.get(at).copied().unwrap_or(0);
-        if let Some(span) = (known as usize)
-            .checked_sub(1)
-            .and_then(|index| self.spans.get(index))
-        {
+        let known = self.known.get(at);
+        if let Some(span) = known.and_then(|index| self.spans.get(index as usize)) {
             return span.clone();
         }
         let mut found = self.spare.pop().unwrap_or_default();
@@ -157,10 +155,8 @@ impl<'a, W: Wire> Chart<'a, W> {
             self.spare.push(found);
         }
         let span = first..id(self.nodes.len());
+        self.known.set(at, id(self.spans.len()));
         self.spans.push(span.clone());
-        if let Some(known) = self.known.get_mut(at) {
-            *known = id(self.spans.len());
-        }
         span
     }
 
@@ -173,8 +169,8 @@ impl<'a, W: Wire> Chart<'a, W> {
         if let Some((text, span)) = text_at::<W>(self.bytes, at)
             && !text.is_empty()
         {
-            let (cost, is_clear) = cost::text(text);
-            clear = is_clear && self.effort != Effort::Exhaustive;
+            let cost = cost::text(text);
+            clear = self.effort != Effort::Exhaustive && cost::is_clear_text(text, cost);
             found.add(span.end, cost, f32::INFINITY, Reading::Text(span));
         }
         if !clear {

@@ -79,22 +79,25 @@ pub(super) fn is_ordinary_float(number: f64) -> bool {
     number == 0.0 || (1e-12..1e18).contains(&number.abs())
 }
 
-/// Of a text, and whether it can stand for nothing else: a list of numbers that happen to be its
-/// letters would be far less plausible. A line break in front of a short one may be the length of
-/// what follows; a long one would hold other lengths too.
-pub(super) fn text(text: &str) -> (f32, bool) {
+pub(super) fn text(text: &str) -> f32 {
     let letters = if text.bytes().all(|byte| byte == 0) {
         4.0 + 3.2 * count(text.len())
     } else {
         letters(text.as_bytes())
     };
-    let as_numbers = 2.0 + 11.0 * count(text.len());
+    3.0 + bits(text.len() as u64) + letters
+}
+
+/// Whether a text of that cost can stand for nothing else: a list of numbers that happen to be its
+/// letters would be far less plausible. A line break in front of a short one may be the length of
+/// what follows; a long one would hold other lengths too.
+pub(super) fn is_clear_text(text: &str, cost: f32) -> bool {
+    let as_numbers = 5.0 + bits(text.len() as u64) + 11.0 * count(text.len());
     let is_long = text.len() >= 32;
-    let is_clear = text.len() >= 4
-        && letters + CERTAIN < as_numbers
+    text.len() >= 4
+        && cost + CERTAIN < as_numbers
         && (is_long || !text.starts_with(char::is_control))
-        && odd_letters(text) == 0;
-    (3.0 + bits(text.len() as u64) + letters, is_clear)
+        && odd_letters(text) == 0
 }
 
 /// Of a list of so many nulls.

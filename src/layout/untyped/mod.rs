@@ -9,6 +9,7 @@ mod chart;
 mod cost;
 mod json;
 mod kinds;
+mod known;
 mod names;
 mod reading;
 mod resolve;

@@ -129,7 +129,7 @@ fn measured<W: Wire>(bytes: &[u8], of: Plain, at: usize) -> Option<(usize, f32)>
     match of {
         Plain::Text => {
             let (text, span) = text_at::<W>(bytes, at)?;
-            Some((span.end, cost::text(text).0))
+            Some((span.end, cost::text(text)))
         }
         Plain::Number => {
             let (number, used) = W::uint(rest)?;
