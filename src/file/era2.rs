@@ -6,7 +6,7 @@ use std::io;
 
 use redb2 as engine;
 
-use super::shadow::Shadow;
+use super::shadow::{FirstError, Shadow};
 use super::tables::tables_of_engine;
 use crate::error::SEE_REPAIR;
 
@@ -17,6 +17,7 @@ const CACHE: usize = 16 << 20;
 pub(super) struct Era2 {
     transaction: engine::ReadTransaction,
     _database: engine::Database,
+    failed: FirstError,
 }
 
 tables_of_engine!(Era2);
@@ -26,6 +27,7 @@ impl Era2 {
     /// redb 2.6 panics.
     pub(super) fn open(file: File, verify: bool) -> Result<Self> {
         let shadow = Shadow::new(file)?;
+        let failed = shadow.first_error();
         let mut database = engine::Builder::new()
             .set_cache_size(CACHE)
             .create_with_backend(shadow)?;
@@ -39,7 +41,12 @@ impl Era2 {
         Ok(Self {
             transaction: database.begin_read()?,
             _database: database,
+            failed,
         })
+    }
+
+    pub(super) fn first_error(&self) -> FirstError {
+        self.failed.clone()
     }
 
     fn transaction(&self) -> &ReadTransaction {

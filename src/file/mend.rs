@@ -35,22 +35,30 @@ pub fn mend(
     .map_err(as_damage)
 }
 
-/// Whether redb could repair the file at `path`, of which no byte is written, and whether it found
-/// all of it well.
+/// Whether redb found all well in the file at `path`, of which no byte is written; or, as [`mend`],
+/// why it could not repair it.
 ///
 /// # Errors
-/// As [`mend`].
-pub fn rehearse(path: &Path) -> Result<bool> {
-    let (file, _) = open_regular(path, false)?;
-    let header = Header::of(&file)?;
-    header.require_known()?;
-    let shadow = Shadow::new(file)?;
+/// When the file cannot be opened, or is of a later release.
+pub fn rehearse(path: &Path) -> Result<Result<bool>> {
+    let opened = || {
+        let (file, _) = open_regular(path, false)?;
+        let header = Header::of(&file)?;
+        header.require_known()?;
+        Ok((header, Shadow::new(file)?))
+    };
+    let (header, shadow) = opened().map_err(|error: Error| error.at(path))?;
+    let failed = shadow.first_error();
     let clean = guard::catch(|| match header.format() {
         FileFormat::V3 => current(shadow, |_| true).map(|()| true),
         _ => old(shadow, |_| true),
-    })
-    .map_err(as_damage)?;
-    Ok(clean && header.closed_cleanly())
+    });
+    if let (true, Some(error)) = (clean.is_ok(), failed.error()) {
+        return Ok(Err(error));
+    }
+    Ok(clean
+        .map(|clean| clean && header.closed_cleanly())
+        .map_err(as_damage))
 }
 
 fn current(backend: impl redb::StorageBackend, step: impl Fn(f64) -> bool + 'static) -> Result<()> {

@@ -9,6 +9,7 @@ mod trees;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::geometry::Geometry;
 use super::header::{FileFormat, Header, open_regular};
@@ -31,6 +32,8 @@ pub struct Remains {
     header: Header,
     geometry: Option<Geometry>,
     commits: Vec<Commit>,
+    /// The first place that could not be read, and why.
+    unreadable: OnceLock<String>,
 }
 
 /// A commit that the header names, be it legible or not.
@@ -121,6 +124,7 @@ impl Remains {
             metadata,
             geometry: None,
             commits,
+            unreadable: OnceLock::new(),
             header,
         };
         remains.geometry = remains.likely_geometry();
@@ -158,6 +162,13 @@ impl Remains {
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// Where the disk failed first while pages were read, and what the system said; `None` where it
+    /// did not.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<&str> {
+        self.unreadable.get().map(String::as_str)
     }
 
     /// Refuses a file that somebody writes.
@@ -230,7 +241,12 @@ impl Remains {
             return None;
         }
         let mut page = vec![0; extent.len];
-        self.file.read_exact_at(&mut page, extent.offset).ok()?;
+        if let Err(error) = self.file.read_exact_at(&mut page, extent.offset) {
+            let (path, at) = (self.path.display(), extent.offset);
+            let why = || format!("{path}, the page at byte {at}: {error}");
+            self.unreadable.get_or_init(why);
+            return None;
+        }
         Some(page)
     }
 }

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use crate::error::Error;
 
 const PAGE: usize = 4096;
 /// A repair writes the header and the allocator's state. Far more than this is not a repair.
@@ -18,6 +20,17 @@ const MAX_WRITTEN: usize = 1 << 28;
 pub(super) struct Shadow {
     file: File,
     state: RwLock<State>,
+    failed: FirstError,
+}
+
+/// The first error of the file, which redb may keep to itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FirstError(Arc<OnceLock<io::Error>>);
+
+impl FirstError {
+    pub(super) fn error(&self) -> Option<Error> {
+        self.0.get().map(|first| same(first).into())
+    }
 }
 
 #[derive(Debug)]
@@ -71,7 +84,12 @@ impl Shadow {
                 file_len: len,
                 written: HashMap::new(),
             }),
+            failed: FirstError::default(),
         })
+    }
+
+    pub(super) fn first_error(&self) -> FirstError {
+        self.failed.clone()
     }
 
     fn state(&self) -> std::sync::RwLockReadGuard<'_, State> {
@@ -110,7 +128,9 @@ impl Shadow {
         if head.is_empty() {
             return Ok(());
         }
-        self.file.read_exact_at(head, offset)
+        self.file.read_exact_at(head, offset).inspect_err(|error| {
+            self.failed.0.get_or_init(|| same(error));
+        })
     }
 
     pub(super) fn store(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -153,6 +173,13 @@ impl Shadow {
         if let Some(page) = state.written.get_mut(&(len / PAGE as u64)) {
             page.iter_mut().skip(kept).for_each(|byte| *byte = 0);
         }
+    }
+}
+
+fn same(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error.kind().into(),
     }
 }
 

@@ -9,7 +9,7 @@ use redb::{ConcurrencyMode, ReadableDatabase};
 use super::guard;
 use super::header::{FileFormat, Header};
 use super::read::{Source, Try};
-use super::shadow::Shadow;
+use super::shadow::{FirstError, Shadow};
 use super::space;
 use super::tables::tables_of_engine;
 use super::verified::{Torn, Verified};
@@ -56,18 +56,22 @@ enum Keep {
 struct Era3 {
     transaction: redb::ReadTransaction,
     database: Keep,
+    failed: FirstError,
 }
 
 tables_of_engine!(Era3);
 
 impl Era3 {
     fn repaired(file: File, verify: bool) -> Result<Self> {
+        let shadow = Shadow::new(file)?;
+        let failed = shadow.first_error();
         let database = builder()
             .set_check_integrity_on_open(verify)
-            .create_with_backend(Shadow::new(file)?)?;
+            .create_with_backend(shadow)?;
         Ok(Self {
             transaction: database.begin_read()?,
             database: Keep::Written(database),
+            failed,
         })
     }
 
@@ -75,6 +79,7 @@ impl Era3 {
         Ok(Self {
             transaction: database.begin_read()?,
             database: Keep::Read(database),
+            failed: FirstError::default(),
         })
     }
 
@@ -245,6 +250,7 @@ impl Snapshot {
 
     /// Runs `f`, and tells whether all that it read is of one commit.
     pub(super) fn run<T>(self, source: &Source, f: impl FnOnce(&Self) -> Result<T>) -> Try<T> {
+        let failed = self.first_error();
         let result = guard::catch(|| f(&self));
         let disturbed = match &self.proof {
             Proof::Pages(torn) => torn.error(),
@@ -260,10 +266,27 @@ impl Snapshot {
             drop(self);
             Ok(())
         });
+        // redb keeps to itself what fails when it closes, and of a second error tells only that
+        // there was a first.
+        let result = match (result, failed.error()) {
+            (Err(error), _) if error.is_of_system() => Err(error),
+            (_, Some(first)) => Err(first),
+            (result, None) => result,
+        };
         match (disturbed, result) {
             (None, result) => Try::Done(result.and_then(|value| closed.map(|()| value))),
             (Some(_), Err(error)) if error.is_of_system() => Try::Done(Err(error)),
             (Some(error), _) => Try::Disturbed(error),
+        }
+    }
+
+    /// Of a file that redb may write to in memory.
+    fn first_error(&self) -> FirstError {
+        match &self.era {
+            Era::V3(era) => era.failed.clone(),
+            #[cfg(feature = "cli")]
+            Era::V2(era) => era.first_error(),
+            Era::ClosedV2(_) => FirstError::default(),
         }
     }
 

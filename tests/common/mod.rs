@@ -46,6 +46,14 @@ fn copy(fixture: &Path) -> (TempDir, PathBuf) {
     (dir, path)
 }
 
+/// Makes a closed cache one whose writer was killed: the flags in its tenth byte ask for a repair.
+pub fn leave_open(cache: &Path) {
+    const RECOVERY_REQUIRED: u8 = 2;
+    let mut bytes = std::fs::read(cache).unwrap();
+    bytes[9] |= RECOVERY_REQUIRED;
+    std::fs::write(cache, bytes).unwrap();
+}
+
 /// A fixture's durable store, never to be written; `None` where it has none.
 pub fn store_of(name: &str) -> Option<String> {
     let path = fixture(name).join("turso.db");

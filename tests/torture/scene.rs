@@ -17,7 +17,8 @@ pub struct Verb {
     pub what: &'static str,
     /// The release that wrote the cache.
     pub fixture: &'static str,
-    /// Commands that come before it. In each, `@name` is the file `name` in the folder.
+    /// Commands that come before it. In each, `@name` is the file `name` in the folder. `rm` removes
+    /// a file, `left` makes it one that a killed writer has left.
     pub before: &'static [&'static [&'static str]],
     /// The command itself.
     pub args: &'static [&'static str],
@@ -105,6 +106,7 @@ impl<'a> Scene<'a> {
         for args in verb.before {
             match args {
                 ["rm", name] => fs::remove_file(scene.path(name)).unwrap(),
+                ["left", name] => common::leave_open(&scene.path(name)),
                 _ => assert!(scene.command(args).output().unwrap().status.success()),
             }
         }
@@ -280,6 +282,19 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Whether it says that it has saved what a failing disk has given, and no more.
+    pub fn is_part(&self, output: &Output) -> bool {
+        self.verb.args.contains(&"--salvage") && output.status.code() == Some(3)
+    }
+
+    /// Then every row of it is one of those that are saved where nothing goes wrong.
+    pub fn check_part(&self) -> Result<(), String> {
+        self.check_others()?;
+        let (found, new) = (self.export()?, self.states.last().unwrap());
+        let other = found.difference(new).next();
+        ensure(other.is_none(), || format!("{other:?} is nothing of it"))
+    }
+
     /// Every file but the target is what it was, and every new one with a name is a whole copy of
     /// the old target.
     fn check_others(&self) -> Result<(), String> {
@@ -437,6 +452,24 @@ pub const VERBS: &[Verb] = &[
         target: "cache.redb",
         steps: Steps::Swap { keeps: true },
         new_name: Some("kept"),
+    },
+    Verb {
+        what: "repair",
+        fixture: "0.1.47",
+        before: &[&["left", "cache.redb"]],
+        args: &["repair", "--yes"],
+        target: "cache.redb",
+        steps: Steps::Swap { keeps: true },
+        new_name: None,
+    },
+    Verb {
+        what: "repair --salvage",
+        fixture: "0.1.47",
+        before: &[&["left", "cache.redb"]],
+        args: &["repair", "--salvage", "@new.redb"],
+        target: "new.redb",
+        steps: Steps::Swap { keeps: false },
+        new_name: Some("new.redb"),
     },
     Verb {
         what: "rebuild",

@@ -53,7 +53,11 @@ fn inside(
     snapshot: &Snapshot,
     report: &mut HealthReport,
 ) -> Result<()> {
-    let known = access::require_known(snapshot);
+    let known = match access::require_known(snapshot) {
+        // redb says of a second one no more than that there was a first.
+        Err(error) if error.is_of_system() => return Err(error),
+        known => known,
+    };
     if known.is_err() && snapshot.format() == FileFormat::V2 {
         // No cache of do-memory: migrate is nothing for it.
         report.set(Subject::FileFormat, Check::ok("v2"));

@@ -1,5 +1,7 @@
 //! What is wrong with a cache, and whether redb can repair it.
 
+use std::path::Path;
+
 use super::super::steps::Steps;
 use super::super::{Context, access, staging};
 use super::sums::Sums;
@@ -24,18 +26,18 @@ impl Findings {
     /// own reader sees what redb does not check, or gives up silently.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownLayout`]; when it is interrupted.
+    /// [`ErrorKind::UnknownLayout`]; when the file cannot be opened, or it is interrupted.
     pub(super) fn of(remains: Remains, context: &Context<'_>) -> Result<Self> {
         let path = remains.path().to_owned();
-        let header = Header::read(&path);
+        let header = legible_header(&path)?;
         let (commit, account, sums) = newest(&remains, context)?;
         context.cancel.check()?;
         let rehearsal = match &header {
-            Ok(_) => file::rehearse(&path),
-            Err(_) => Err(Error::new(ErrorKind::Damaged, "the header is damaged")),
+            Some(_) => file::rehearse(&path)?,
+            None => Err(Error::new(ErrorKind::Damaged, "the header is damaged")),
         };
-        require_known(&path)?;
-        let header = header.ok();
+        let should_be_legible = account.is_whole() && rehearsal.is_ok();
+        require_known(&path, should_be_legible)?;
         Ok(Self {
             remains,
             commit,
@@ -54,6 +56,9 @@ impl Findings {
     /// What is wrong, in half a sentence.
     pub(super) fn damage(&self) -> Option<String> {
         match &self.rehearsal {
+            _ if self.remains.unreadable().is_some() => {
+                Some("the disk does not give all of it".to_owned())
+            }
             Err(error) => Some(error.to_string()),
             Ok(_) if !self.account.is_whole() => {
                 Some("the last commit is damaged; the one before it is whole".to_owned())
@@ -79,10 +84,32 @@ pub(super) fn newest(remains: &Remains, context: &Context<'_>) -> Result<(Commit
     Ok((commit, account, sums))
 }
 
+/// The header; `None` where it is damaged.
+///
+/// # Errors
+/// Those of opening the file; [`ErrorKind::UnknownLayout`].
+pub(super) fn legible_header(path: &Path) -> Result<Option<Header>> {
+    match Header::read(path) {
+        Err(error) if error.kind() == ErrorKind::Damaged => Ok(None),
+        header => header.map(Some),
+    }
+}
+
+/// Why a copy does not count in which not all is found that was written.
+pub(super) fn unequal(copy: &Remains, message: &'static str, help: &'static str) -> Error {
+    let error = Error::new(ErrorKind::Failed, message)
+        .at(copy.path())
+        .help(help);
+    match copy.unreadable() {
+        Some(why) => error.caused_by(why),
+        None => error,
+    }
+}
+
 /// Refuses a file whose rows this release does not know, as far as they can be seen.
-fn require_known(path: &std::path::Path) -> Result<()> {
+fn require_known(path: &Path, should_be_legible: bool) -> Result<()> {
     match file::read(path, &staging::quiet(), access::require_known) {
-        Err(error) if error.kind() == ErrorKind::UnknownLayout => Err(error),
+        Err(error) if should_be_legible || error.kind() == ErrorKind::UnknownLayout => Err(error),
         _ => Ok(()),
     }
 }

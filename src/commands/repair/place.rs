@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::super::{Context, access, staging};
-use super::examine::{Findings, newest};
+use super::examine::{self, Findings, newest};
 use super::report::{Outcome, RepairReport};
 use super::{Args, quiet, text};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,7 +45,7 @@ fn settled(
     findings: &Findings,
 ) -> Result<Option<RepairReport>> {
     let mut report = begin(findings);
-    if findings.rehearsal.is_err() {
+    if findings.rehearsal.is_err() || findings.remains.unreadable().is_some() {
         // What could be saved of it, from whichever commit.
         let (commit, account) = findings.remains.best(&mut || context.cancel.check())?;
         let saved = RepairReport::new(&findings.remains, &commit, &account);
@@ -83,7 +83,7 @@ fn replace(
 ) -> Result<RepairReport> {
     replacement.require_space(findings.remains.metadata().len())?;
     let stage = copy(&replacement)?;
-    mend(context, findings, stage)?;
+    mend(context, findings, stage).map_err(|error| error.at(replacement.stage_path()))?;
     context.cancel.check()?;
     let repaired = verified(context, findings, replacement.stage_path())?;
     let mut report = begin(findings);
@@ -145,13 +145,12 @@ fn verified(
     if account.is_whole() && same {
         return Ok((remains.metadata().len(), account));
     }
-    Err(differs())
+    Err(examine::unequal(&remains, DIFFERS, SALVAGE))
 }
 
+const DIFFERS: &str = "the repaired copy does not hold what the cache holds";
+const SALVAGE: &str = "the cache is unchanged; run: redb-cache repair --salvage OUT";
+
 fn differs() -> Error {
-    Error::new(
-        ErrorKind::Failed,
-        "the repaired copy does not hold what the cache holds",
-    )
-    .help("the cache is unchanged; run: redb-cache repair --salvage OUT")
+    Error::new(ErrorKind::Failed, DIFFERS).help(SALVAGE)
 }

@@ -71,6 +71,7 @@ pub(super) struct LeftOut {
 /// What a repair did, or would do.
 #[derive(Debug, Serialize)]
 pub struct RepairReport {
+    pub(super) cache: String,
     pub(super) outcome: Outcome,
     /// What is wrong, in half a sentence; `None` where nothing is.
     pub(super) damage: Option<String>,
@@ -89,6 +90,8 @@ pub struct RepairReport {
     pub(super) records_damaged: bool,
     /// Where the damaged pages lie.
     pub(super) damaged_pages: Vec<u64>,
+    /// The first of them that the disk did not give, and what the system said.
+    pub(super) unreadable: Option<String>,
     pub(super) left_out: List<LeftOut>,
     pub(super) bytes: u64,
     pub(super) bytes_after: Option<u64>,
@@ -106,6 +109,7 @@ impl RepairReport {
             .iter()
             .partition(|table| rewrite::is_own(&table.name));
         let mut report = Self {
+            cache: super::text(remains.path()),
             outcome: Outcome::Forecast,
             damage: damage(account),
             closed_cleanly: None,
@@ -118,6 +122,7 @@ impl RepairReport {
             lost: None,
             records_damaged: own.iter().any(|table| !table.is_whole),
             damaged_pages: account.damaged_pages.clone(),
+            unreadable: None,
             left_out: List::default(),
             bytes: remains.metadata().len(),
             bytes_after: None,
@@ -126,8 +131,14 @@ impl RepairReport {
             quarantine: None,
             elapsed_ms: 0,
         };
+        report.note_unreadable(remains);
         report.sum_up();
         report
+    }
+
+    /// Enters what the disk did not give, be it at a second try.
+    pub(super) fn note_unreadable(&mut self, remains: &Remains) {
+        self.unreadable = remains.unreadable().map(str::to_owned);
     }
 
     /// Enters what there is now.
@@ -192,9 +203,9 @@ impl RepairReport {
         self.set_aside = self.tables.iter().map(|row| row.set_aside).sum();
     }
 
-    /// Whether every row is there.
+    /// Whether every row is there, and was at the first try.
     pub(super) fn is_complete(&self) -> bool {
-        self.lost == Some(0) && self.left_out.is_empty()
+        self.lost == Some(0) && self.left_out.is_empty() && self.unreadable.is_none()
     }
 }
 

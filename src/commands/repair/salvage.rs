@@ -22,9 +22,7 @@ use crate::cache::facts::{self, SALVAGED_KEY};
 use crate::cache::ledger::{Ledger, bytes_table};
 use crate::cache::{Table, rewrite};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::{
-    self, Account, Commit, FileFormat, FoundRow, Header, NewFile, Remains, ValueRef,
-};
+use crate::file::{self, Account, Commit, FileFormat, FoundRow, NewFile, Remains, ValueRef};
 
 /// Bytes of rows that do not decode, held at once.
 const HELD: usize = 16 << 20;
@@ -42,7 +40,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>, out: &Path) -> Result<Repa
     let mut steps = Steps::new(context, "reading");
     let (commit, account) = remains.best(&mut || steps.tick())?;
     let mut report = RepairReport::new(&remains, &commit, &account);
-    let header = Header::read(remains.path()).ok();
+    let header = examine::legible_header(remains.path())?;
     report.closed_cleanly = header.map(|header| header.closed_cleanly());
     if report.kept == 0 && !account.is_whole() {
         return Err(Error::new(
@@ -74,6 +72,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>, out: &Path) -> Result<Repa
     let quarantine = salvage.quarantine.finish()?;
     let sums = salvage.sums;
     report.keep(&sums);
+    report.note_unreadable(&remains);
     report.quarantine = quarantine.map(|path| text(&path));
     report.bytes_after = Some(fs::metadata(new.path())?.len());
     new.finish()?;
@@ -230,15 +229,16 @@ impl Salvage<'_> {
     /// Reads all of the new cache back, by redb and by us, and compares it with what was written.
     fn verify(&self, path: &Path) -> Result<()> {
         staging::contents(path)?;
-        let (_, account, sums) = examine::newest(&Remains::open(path)?, self.context)?;
+        let copy = Remains::open(path)?;
+        let (_, account, sums) = examine::newest(&copy, self.context)?;
         if account.is_whole() && sums == self.sums.plus(&self.added) {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Failed,
+        Err(examine::unequal(
+            &copy,
             "the salvaged cache does not hold what was read",
-        )
-        .help("the original is unchanged; run the same command again"))
+            "the original is unchanged; run the same command again",
+        ))
     }
 }
 

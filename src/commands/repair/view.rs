@@ -55,6 +55,7 @@ impl RepairReport {
     fn summary(&self, view: ui::View) -> ui::View {
         let damaged = self.damaged_pages.len() as u64;
         let took = Duration::from_millis(self.elapsed_ms);
+        let view = view.pair("file", Cell::key(&self.cache));
         view.when(self.damage.is_some(), |view| {
             view.pair("damage", self.damage.as_deref().unwrap_or_default())
         })
@@ -120,7 +121,14 @@ impl RepairReport {
 
     fn notes(&self, view: ui::View) -> ui::View {
         let missing = self.missing_tables;
-        view.when(missing != Some(0), |view| {
+        view.when(self.unreadable.is_some(), |view| {
+            let what = self.unreadable.as_deref().unwrap_or_default();
+            view.note(
+                Severity::Warning,
+                format!("the disk may be failing: {what}"),
+            )
+        })
+        .when(missing != Some(0), |view| {
             let text = match missing {
                 Some(tables) => format!("{tables} tables are lost as a whole"),
                 None => "nobody can tell whether tables are lost as a whole".to_owned(),

@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::writer;
-use crate::common::{copy_of, program, store_of};
+use crate::common::{copy_of, leave_open, program, store_of};
 
 /// The name of the cache in its folder.
 pub const CACHE: &str = "cache.redb";
@@ -22,6 +22,15 @@ pub enum Way {
     Writes,
 }
 
+/// What is done to a cache before.
+#[derive(Clone, Copy)]
+enum Before {
+    Nothing,
+    Run(&'static [&'static str]),
+    /// Its last writer was killed.
+    LeftOpen,
+}
+
 /// A verb as it is recorded.
 pub struct Verb {
     pub name: &'static str,
@@ -29,8 +38,8 @@ pub struct Verb {
     /// Where the original must be, byte by byte, as soon as the cache is another.
     pub backup: Option<&'static str>,
     fixture: Option<&'static str>,
-    /// What is run before.
-    prepared: Option<&'static [&'static str]>,
+    /// What comes before.
+    prepared: Before,
     args: &'static [&'static str],
 }
 
@@ -41,7 +50,7 @@ pub fn all() -> Vec<Verb> {
         way,
         backup,
         fixture,
-        prepared: None,
+        prepared: Before::Nothing,
         args,
     };
     let replaces =
@@ -62,13 +71,17 @@ pub fn all() -> Vec<Verb> {
             "kept.redb",
         ),
         Verb {
-            prepared: Some(&["migrate"]),
+            prepared: Before::Run(&["migrate"]),
             ..replaces(
                 "rollback",
                 "0.1.22",
                 &["migrate", "--rollback", "--yes"],
                 "cache.redb.migrated-1",
             )
+        },
+        Verb {
+            prepared: Before::LeftOpen,
+            ..replaces("repair", "0.1.47", &["repair", "--yes"], numbered)
         },
         replaces(
             "rebuild",
@@ -109,9 +122,13 @@ impl Verb {
             Some(name) => copy_of(name).0,
             None => tempfile::tempdir().unwrap(),
         };
-        if let Some(args) = self.prepared {
-            let run = self.command_with(folder.path(), args).output().unwrap();
-            assert!(run.status.success(), "{run:?}");
+        match self.prepared {
+            Before::Nothing => {}
+            Before::Run(args) => {
+                let run = self.command_with(folder.path(), args).output().unwrap();
+                assert!(run.status.success(), "{run:?}");
+            }
+            Before::LeftOpen => leave_open(&folder.path().join(CACHE)),
         }
         let command = self.command(folder.path());
         (folder, command)
