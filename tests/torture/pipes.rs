@@ -49,6 +49,7 @@ fn signals(what: &str, verb: &Verb) -> Result<(), Failed> {
         paths: scene.paths(),
     };
     let (points, _) = strace.points(&scene.program());
+    let mut stopped = 0;
     for (at, point) in points.iter().enumerate() {
         let repeats = matches!(point.call.as_str(), "pwrite64" | "write" | "close");
         if repeats && point.n % 8 != 1 && !is_long() {
@@ -63,29 +64,33 @@ fn signals(what: &str, verb: &Verb) -> Result<(), Failed> {
         for (signal, code) in some {
             scene.reset();
             let held = sent_at(&scene, &strace, point, signal, *code);
-            count.case(held.map_err(|why| format!("{}: {signal} at {point}: {why}", verb.what)));
+            stopped += u64::from(held == Ok(true));
+            let why = |why| format!("{}: {signal} at {point}: {why}", verb.what);
+            count.case(held.map(drop).map_err(why));
         }
     }
+    count.case(ensure(stopped > 0, || "no signal stopped it".to_owned()));
     count.end()
 }
 
-/// It stops, or has done its work; and leaves nothing but a whole cache.
+/// It stops, or has done its work; and leaves nothing but a whole cache. Says whether it stopped.
 fn sent_at(
     scene: &Scene<'_>,
     strace: &Strace,
     point: &Point,
     signal: &str,
     code: i32,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let inject = format!("{}:signal={signal}:when={}", point.call, point.n);
     let output = strace.run(&scene.program(), Some(&inject)).output;
     panics_nowhere(&output.stderr)?;
-    ensure(
-        output.status.code() == Some(code) || scene.is_success(&output),
-        || format!("it ends so: {output:?}"),
-    )?;
+    let stopped = output.status.code() == Some(code);
+    ensure(stopped || scene.is_success(&output), || {
+        format!("it ends so: {output:?}")
+    })?;
     scene.check()?;
-    scene.check_clean()
+    scene.check_clean()?;
+    Ok(stopped)
 }
 
 /// A shell's redirection, and which streams it takes away.
