@@ -147,6 +147,12 @@ impl Error {
         self.0.source.as_ref()?.downcast_ref()
     }
 
+    /// Whether a file ended before what was to be read, which may be because it is being written.
+    pub(crate) fn is_end_of_file(&self) -> bool {
+        let end = std::io::ErrorKind::UnexpectedEof;
+        self.io().is_some_and(|io| io.kind() == end)
+    }
+
     /// Whether the operating system refused a call, which no other process's writing explains.
     pub(crate) fn is_of_system(&self) -> bool {
         self.io().is_some_and(|io| io.raw_os_error().is_some())

@@ -1,6 +1,6 @@
 //! The read side: one consistent state of the cache.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableError};
@@ -21,7 +21,7 @@ type Keys = ReadOnlyTable<&'static [u8], ()>;
 /// A read transaction whose tables are opened once, when first needed. A table that the file does
 /// not have reads as empty.
 pub struct View {
-    txn: ReadTransaction,
+    txn: Arc<ReadTransaction>,
     rows: [OnceLock<Option<Rows>>; Table::ALL.len()],
     entries: OnceLock<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
     taken: Instant,
@@ -30,9 +30,9 @@ pub struct View {
 impl View {
     /// The state that `txn` sees.
     #[must_use]
-    pub fn new(txn: ReadTransaction) -> Self {
+    pub fn new(txn: impl Into<Arc<ReadTransaction>>) -> Self {
         Self {
-            txn,
+            txn: txn.into(),
             rows: std::array::from_fn(|_| OnceLock::new()),
             entries: OnceLock::new(),
             taken: Instant::now(),
@@ -53,7 +53,7 @@ impl View {
 
     /// The transaction itself, for tables that are not do-memory's.
     #[must_use]
-    pub const fn transaction(&self) -> &ReadTransaction {
+    pub fn transaction(&self) -> &ReadTransaction {
         &self.txn
     }
 

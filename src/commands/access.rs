@@ -103,7 +103,7 @@ pub fn view<T>(
     mut read: impl FnMut(&Snapshot, &View) -> Result<T>,
 ) -> Result<T> {
     snapshot(context, |snapshot| {
-        let txn = snapshot.begin_read()?.ok_or_else(|| {
+        let txn = snapshot.transaction().cloned().ok_or_else(|| {
             Error::new(
                 ErrorKind::OldFormat,
                 "the cache has file format v2, of do-memory 0.1.16 or earlier",

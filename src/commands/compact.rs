@@ -168,7 +168,7 @@ fn build(
         context.cancel.check()
     };
     file::read(replacement.target(), &staging::quiet(), |snapshot| {
-        let txn = snapshot.begin_read()?.ok_or_else(|| {
+        let txn = snapshot.transaction().cloned().ok_or_else(|| {
             Error::new(ErrorKind::OldFormat, "the cache has file format v2")
                 .help("run: redb-cache migrate")
         })?;

@@ -46,7 +46,7 @@ impl<'s> Source<'s> {
         let tables = snapshot.tables()?;
         require_types(&tables)?;
         access::require_known(snapshot)?;
-        let view = snapshot.begin_read()?.map(View::new);
+        let view = snapshot.transaction().cloned().map(View::new);
         Ok(Self {
             snapshot,
             origin: access::origin(snapshot)?,

@@ -80,7 +80,8 @@ pub fn contents(stage: &Path) -> Result<Contents> {
     };
     file::read(stage, &options, |snapshot| {
         let txn = snapshot
-            .begin_read()?
+            .transaction()
+            .cloned()
             .ok_or_else(|| Error::new(ErrorKind::Failed, "the copy has an old file format"))?;
         contents::of(snapshot, &View::new(txn))
     })

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::guard;
-use super::header::{Header, open_regular};
+use super::header::{FileFormat, Header, open_regular};
 use super::holder::{self, Holding};
 use super::lock;
 use super::snapshot::{ReadVia, Snapshot, Way};
@@ -96,7 +96,8 @@ impl Source {
             return Way::Repaired;
         }
         match self.holding {
-            Holding::Shared(mode) => Way::Shared(mode),
+            // Whoever holds an old file does so for itself: redb 2 knows no sharing.
+            Holding::Shared(mode) if self.header.format() == FileFormat::V3 => Way::Shared(mode),
             Holding::Nobody if !self.header.closed_cleanly() => Way::Repaired,
             _ => Way::Verified,
         }
@@ -182,12 +183,7 @@ pub(super) fn retry<T>(
 
 /// Where redb is led to a place that the file does not have, the system's answer says so little.
 pub(super) fn as_damage(error: Error) -> Error {
-    use std::error::Error as _;
-    let beyond = error
-        .source()
-        .and_then(|source| source.downcast_ref::<std::io::Error>())
-        .is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof);
-    if beyond {
+    if error.is_end_of_file() {
         return Error::new(ErrorKind::Damaged, "the cache is damaged")
             .caused_by(error)
             .help(SEE_REPAIR);

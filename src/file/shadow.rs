@@ -23,13 +23,14 @@ pub(super) struct Shadow {
     failed: FirstError,
 }
 
-/// The first error of the file, which redb may keep to itself.
+/// The first error that the system has answered with, which redb may keep to itself.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FirstError(Arc<OnceLock<io::Error>>);
+pub(super) struct FirstError(Arc<OnceLock<i32>>);
 
 impl FirstError {
     pub(super) fn error(&self) -> Option<Error> {
-        self.0.get().map(|first| same(first).into())
+        let code = self.0.get()?;
+        Some(io::Error::from_raw_os_error(*code).into())
     }
 }
 
@@ -129,7 +130,10 @@ impl Shadow {
             return Ok(());
         }
         self.file.read_exact_at(head, offset).inspect_err(|error| {
-            self.failed.0.get_or_init(|| same(error));
+            // A file that ends early is being written.
+            if let Some(code) = error.raw_os_error() {
+                self.failed.0.get_or_init(|| code);
+            }
         })
     }
 
@@ -173,13 +177,6 @@ impl Shadow {
         if let Some(page) = state.written.get_mut(&(len / PAGE as u64)) {
             page.iter_mut().skip(kept).for_each(|byte| *byte = 0);
         }
-    }
-}
-
-fn same(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error.kind().into(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! The view of one commit of a cache file.
 
-use std::fs::{File, Metadata};
-use std::path::Path;
+use std::fs::{self, File, Metadata};
+use std::sync::Arc;
 
 use redb as engine;
 use redb::{ConcurrencyMode, ReadableDatabase};
 
 use super::guard;
-use super::header::{FileFormat, Header};
+use super::header::{FileFormat, Header, Identity};
 use super::read::{Source, Try};
 use super::shadow::{FirstError, Shadow};
 use super::space;
@@ -47,6 +47,7 @@ impl serde::Serialize for ReadVia {
     }
 }
 
+#[expect(dead_code, reason = "a database is open as long as something holds it")]
 enum Keep {
     Written(redb::Database),
     Read(redb::ReadOnlyDatabase),
@@ -54,8 +55,8 @@ enum Keep {
 
 /// One commit of a v3 file. Fields drop in this order.
 struct Era3 {
-    transaction: redb::ReadTransaction,
-    database: Keep,
+    transaction: Arc<redb::ReadTransaction>,
+    _database: Keep,
     failed: FirstError,
 }
 
@@ -69,29 +70,22 @@ impl Era3 {
             .set_check_integrity_on_open(verify)
             .create_with_backend(shadow)?;
         Ok(Self {
-            transaction: database.begin_read()?,
-            database: Keep::Written(database),
+            transaction: Arc::new(database.begin_read()?),
+            _database: Keep::Written(database),
             failed,
         })
     }
 
     fn read_only(database: redb::ReadOnlyDatabase) -> Result<Self> {
         Ok(Self {
-            transaction: database.begin_read()?,
-            database: Keep::Read(database),
+            transaction: Arc::new(database.begin_read()?),
+            _database: Keep::Read(database),
             failed: FirstError::default(),
         })
     }
 
     fn transaction(&self) -> &ReadTransaction {
         &self.transaction
-    }
-
-    fn begin_read(&self) -> Result<ReadTransaction> {
-        Ok(match &self.database {
-            Keep::Written(database) => database.begin_read()?,
-            Keep::Read(database) => database.begin_read()?,
-        })
     }
 }
 
@@ -182,24 +176,12 @@ impl Snapshot {
         self.era().measure(table)
     }
 
-    /// A read transaction of one's own on a v3 file; `None` on an older one.
-    ///
-    /// # Errors
-    /// When redb fails.
-    pub fn begin_read(&self) -> Result<Option<redb::ReadTransaction>> {
-        match &self.era {
-            Era::V3(era) => era.begin_read().map(Some),
-            #[cfg(feature = "cli")]
-            Era::V2(_) => Ok(None),
-            Era::ClosedV2(_) => Ok(None),
-        }
-    }
-
-    /// The read transaction of a v3 file, for tables whose keys are not strings.
+    /// The read transaction of a v3 file; `None` on an older one. There is only this one: where
+    /// writers share the file, another might see a later commit.
     #[must_use]
-    pub fn transaction(&self) -> Option<&redb::ReadTransaction> {
+    pub fn transaction(&self) -> Option<&Arc<redb::ReadTransaction>> {
         match &self.era {
-            Era::V3(era) => Some(era.transaction()),
+            Era::V3(era) => Some(&era.transaction),
             #[cfg(feature = "cli")]
             Era::V2(_) => None,
             Era::ClosedV2(_) => None,
@@ -274,6 +256,7 @@ impl Snapshot {
             (result, None) => result,
         };
         match (disturbed, result) {
+            (None, Err(error)) if error.is_end_of_file() => Try::Disturbed(error),
             (None, result) => Try::Done(result.and_then(|value| closed.map(|()| value))),
             (Some(_), Err(error)) if error.is_of_system() => Try::Done(Err(error)),
             (Some(error), _) => Try::Disturbed(error),
@@ -317,7 +300,7 @@ impl Snapshot {
         let (era, proof) = match way {
             Way::Verified => verified(file, &source.header)?,
             Way::Repaired => repaired(file, source.header.format(), verify)?,
-            Way::Shared(mode) => shared(&source.path, mode)?,
+            Way::Shared(mode) => shared(source, mode)?,
         };
         Ok(Self {
             era,
@@ -356,8 +339,14 @@ fn repaired(file: File, format: FileFormat, verify: bool) -> Result<(Era, Proof)
     Ok((era, Proof::SameHeader))
 }
 
-fn shared(path: &Path, mode: ConcurrencyMode) -> Result<(Era, Proof)> {
-    let database = builder().set_concurrency_mode(mode).open_read_only(path)?;
+fn shared(source: &Source, mode: ConcurrencyMode) -> Result<(Era, Proof)> {
+    let database = builder()
+        .set_concurrency_mode(mode)
+        .open_read_only(&source.path)?;
+    // redb opens whichever file has the path now.
+    if Identity::of(&fs::metadata(&source.path)?) != Identity::of(&source.metadata) {
+        return Err(in_between());
+    }
     Ok((Era::V3(Era3::read_only(database)?), Proof::Lock))
 }
 

@@ -31,6 +31,8 @@ use crate::figures::{Count, is_long};
 /// Names the role that this test program is to play instead of running tests.
 pub const ROLE: &str = "TORTURE_ROLE";
 const PATH: &str = "TORTURE_PATH";
+/// Tells an agent that rows expire.
+const EXPIRES: &str = "TORTURE_EXPIRES";
 
 /// Runs of each verb, and times that each writer opens the cache.
 fn rounds() -> usize {
@@ -56,11 +58,12 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("contention_for_a_current_cache", || {
             let (_dir, path) = current_cache();
-            contend("contention: current cache", &path)
+            contend("contention: current cache", &path, true)
         }),
         Trial::test("contention_for_an_old_cache", || {
             let (_dir, path) = copy_of("0.1.6");
-            contend("contention: old cache", &path)
+            // The rows of the old release are of its time.
+            contend("contention: old cache", &path, false)
         }),
     ]
 }
@@ -74,7 +77,7 @@ fn current_cache() -> (tempfile::TempDir, PathBuf) {
         let clock = ManualClock::at_ms(now_ms - days * 86_400_000);
         let config = RedbConfig {
             clock: Arc::new(clock),
-            ..agent_config()
+            ..agent_config(true)
         };
         let cache = RedbStorage::with_full_config(&path, config).unwrap();
         let rows = (0..100).map(|n| (format!("{days}-{n}"), common::long_episode(n)));
@@ -84,12 +87,12 @@ fn current_cache() -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
-fn contend(what: &str, path: &Path) -> Result<(), Failed> {
+fn contend(what: &str, path: &Path, expires: bool) -> Result<(), Failed> {
     let count = Mutex::new(Count::of(what));
     let acknowledged = Mutex::new(BTreeSet::new());
     thread::scope(|scope| {
         for role in WRITERS {
-            let mut writer = start(role, path);
+            let mut writer = start(role, path, expires);
             let (count, acknowledged) = (&count, &acknowledged);
             scope.spawn(move || {
                 for line in BufReader::new(writer.stdout.take().unwrap()).lines() {
@@ -149,13 +152,13 @@ fn episodes(path: &Path) -> BTreeSet<String> {
 }
 
 /// Starts a process of this test program that writes and says what is durable.
-fn start(role: &str, path: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .env(ROLE, role)
-        .env(PATH, path)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+fn start(role: &str, path: &Path, expires: bool) -> Child {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.env(ROLE, role).env(PATH, path);
+    if expires {
+        program.env(EXPIRES, "1");
+    }
+    program.stdout(Stdio::piped()).spawn().unwrap()
 }
 
 /// Plays a role to its end.
@@ -196,22 +199,23 @@ fn acknowledge(key: &str) {
     writeln!(out, "{key}").unwrap();
 }
 
-fn agent_config() -> RedbConfig {
+fn agent_config(expires: bool) -> RedbConfig {
     RedbConfig {
         max_cache_size: 1_000_000,
-        ttl_seconds: Some(DAY),
+        ttl_seconds: expires.then_some(DAY),
         ..RedbConfig::default()
     }
 }
 
 /// A program that embeds the engine.
 fn agent(path: &Path, keys: &[String]) -> Turn {
-    let cache = match RedbStorage::with_full_config(path, agent_config()) {
+    let config = agent_config(std::env::var_os(EXPIRES).is_some());
+    let cache = match RedbStorage::with_full_config(path, config) {
         Ok(cache) => cache,
         Err(error) if matches!(error.kind(), ErrorKind::InUse | ErrorKind::OldFormat) => {
             return Turn::Again;
         }
-        Err(error) => panic!("{error}"),
+        Err(error) => panic!("{error:?}"),
     };
     for key in keys {
         cache.insert_durable(key, episode(key)).unwrap();
@@ -256,7 +260,9 @@ fn ancient(path: &Path, keys: &[String]) -> Turn {
     if Header::read(&this_file).unwrap().format() != FileFormat::V2 {
         return Turn::Over;
     }
-    let row = some_row(Path::new(&this_file));
+    let Ok(row) = some_row(Path::new(&this_file)) else {
+        return Turn::Again;
+    };
     let db = match redb2::Builder::new().create_file(file) {
         Ok(db) => db,
         Err(redb2::DatabaseError::DatabaseAlreadyOpen) => return Turn::Again,
@@ -289,7 +295,7 @@ fn leads_to(path: &Path, inode: u64) -> bool {
 }
 
 /// An episode of the cache itself, in the layout of its release.
-fn some_row(path: &Path) -> Vec<u8> {
+fn some_row(path: &Path) -> Result<Vec<u8>, redb_cache::Error> {
     let mut found = Vec::new();
     read(path, &ReadOptions::default(), |snapshot| {
         snapshot.scan(Table::Episodes.name(), None, &mut |_, value| {
@@ -298,7 +304,6 @@ fn some_row(path: &Path) -> Vec<u8> {
             }
             Ok(ControlFlow::Break(()))
         })
-    })
-    .unwrap();
-    found
+    })?;
+    Ok(found)
 }

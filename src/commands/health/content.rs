@@ -62,7 +62,7 @@ fn inside(
         // No cache of do-memory: migrate is nothing for it.
         report.set(Subject::FileFormat, Check::ok("v2"));
     }
-    let view = snapshot.begin_read()?.map(View::new);
+    let view = snapshot.transaction().cloned().map(View::new);
     let standing = view.as_ref().map(|view| schema::check(view.transaction()));
     report.set(
         Subject::Layout,

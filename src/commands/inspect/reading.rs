@@ -118,7 +118,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn of(snapshot: &Snapshot) -> Result<Self> {
-        let view = snapshot.begin_read()?.map(View::new);
+        let view = snapshot.transaction().cloned().map(View::new);
         let origin = access::origin(snapshot)?;
         let mut reader = Self {
             view: None,

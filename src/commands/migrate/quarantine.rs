@@ -146,7 +146,7 @@ impl Quarantine {
 
 fn contents(path: &Path) -> Result<Contents> {
     file::read(path, &staging::quiet(), |snapshot| {
-        let txn = snapshot.begin_read()?;
+        let txn = snapshot.transaction().cloned();
         let txn = txn.ok_or_else(|| taken_by_another(path))?;
         contents::of(snapshot, &View::new(txn))
     })

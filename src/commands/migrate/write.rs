@@ -140,7 +140,7 @@ fn verify(stage: &Path, mut expected: Contents) -> Result<()> {
         contents.remove(Table::SchemaVersion.name());
     }
     let current = file::read(stage, &staging::quiet(), |snapshot| {
-        let txn = snapshot.begin_read()?;
+        let txn = snapshot.transaction().cloned();
         let standing = txn.map(|txn| schema::check(&txn)).transpose()?;
         Ok(standing == Some(Standing::Current))
     })?;

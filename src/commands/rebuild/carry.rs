@@ -71,7 +71,7 @@ fn read<T>(
     mut read: impl FnMut(&Snapshot, &View) -> Result<T>,
 ) -> Result<T> {
     file::read(old, &access::thorough(context)?, |snapshot| {
-        let txn = snapshot.begin_read()?;
+        let txn = snapshot.transaction().cloned();
         let old = || Error::new(ErrorKind::OldFormat, "the cache has an old format");
         read(snapshot, &View::new(txn.ok_or_else(old)?))
     })

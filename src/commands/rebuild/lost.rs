@@ -46,7 +46,7 @@ pub(super) fn count(
 ) -> Result<OnlyInOld> {
     file::read(old, &access::thorough(context)?, |old| {
         file::read(new, &staging::quiet(), |new| {
-            let txn = new.begin_read()?;
+            let txn = new.transaction().cloned();
             let new =
                 View::new(txn.ok_or_else(|| Error::new(ErrorKind::Failed, "the copy is old"))?);
             let mut only = OnlyInOld::default();

@@ -53,7 +53,7 @@ impl Old {
             is_legible: true,
             ..Self::default()
         };
-        let Some(txn) = snapshot.begin_read()? else {
+        let Some(txn) = snapshot.transaction().cloned() else {
             return Ok(readable);
         };
         if !matches!(schema::check(&txn), Ok(Standing::Current)) {

@@ -66,7 +66,7 @@ pub(super) fn look(
 /// what needs no decoding is told.
 fn current(snapshot: &Snapshot) -> Result<Option<View>> {
     access::require_known(snapshot)?;
-    let Some(txn) = snapshot.begin_read()? else {
+    let Some(txn) = snapshot.transaction().cloned() else {
         return Ok(None);
     };
     match schema::check(&txn) {

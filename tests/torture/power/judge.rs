@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redb::ReadableTable;
@@ -264,8 +265,8 @@ fn held(path: &Path, of_engine: bool) -> Result<(Held, Newest), String> {
             held.insert(table.name.clone(), contents::of_table(snapshot, &table)?);
         }
         let mut newest = Newest::new();
-        if let (true, Some(txn)) = (of_engine, snapshot.begin_read()?) {
-            let view = View::new(txn);
+        if let (true, Some(txn)) = (of_engine, snapshot.transaction()) {
+            let view = View::new(Arc::clone(txn));
             let rows = view.rows(Table::Episodes)?;
             for row in rows.into_iter().map(|rows| rows.iter()) {
                 for row in row? {
