@@ -37,13 +37,28 @@ pub(super) fn is_begun(file: &File) -> Result<bool> {
     if len < LEN as u64 || len > LONGEST {
         return Ok(false);
     }
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let mut magic = [0; MAGIC.len()];
+    if !filled(file, &mut magic)? || !is_zero(&magic) {
+        return Ok(false);
+    }
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
-    file.read_exact_at(&mut bytes, 0)?;
+    if !filled(file, &mut bytes)? {
+        return Ok(false);
+    }
     let (header, rest) = bytes.split_at(LEN.min(bytes.len()));
     let (magic, described) = header.split_at(MAGIC.len().min(header.len()));
-    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     let is_redb = is_zero(described) || u32_at(header, PAGE_SIZE.0) == Some(PAGE_SIZE.1);
     Ok(is_redb && is_zero(magic) && is_zero(rest))
+}
+
+/// Reads from the beginning; no where a file is shorter, which somebody has cut meanwhile.
+fn filled(file: &File, bytes: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact_at(bytes, 0) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
