@@ -92,10 +92,12 @@ impl Source {
     }
 
     pub(super) fn way(&self, verify: bool) -> Way {
-        if verify || !self.header.is_checked_when_read() {
+        if !self.header.is_checked_when_read() {
             return Way::Repaired;
         }
         match self.holding {
+            Holding::Nobody if verify => Way::Repaired,
+            _ if verify => Way::Verified,
             // Whoever holds an old file does so for itself: redb 2 knows no sharing.
             Holding::Shared(mode) if self.header.format() == FileFormat::V3 => Way::Shared(mode),
             Holding::Nobody if !self.header.closed_cleanly() => Way::Repaired,
@@ -152,6 +154,8 @@ pub(super) fn retry<T>(
     let deadline = Deadline::after(options.lock_timeout);
     // The header of the try before, if nothing was committed since and yet it failed.
     let mut stuck: Option<Header> = None;
+    // Whether its pages, read one by one, were not all of it.
+    let mut torn = false;
     loop {
         let source = Source::find(path).map_err(|error| error.at(path))?;
         let again = stuck.as_ref() == Some(&source.header);
@@ -168,10 +172,12 @@ pub(super) fn retry<T>(
             Try::Disturbed(error) => error,
         };
         let unchanged = source.is_unchanged().map_err(|error| error.at(path))?;
-        // Either nobody could have disturbed it, or the same came of the same commit twice.
+        torn = way == Way::Verified || again && torn;
+        // Either nobody could have disturbed it, or the same came of the same commit twice. What
+        // redb reads of a file in use it does not check, and so it proves nothing.
         let nobody = holder::holding(&source.file) == Holding::Nobody
             && (way == Way::Repaired || source.header.closed_cleanly());
-        if unchanged && (nobody || again && error.kind() != ErrorKind::InUse) {
+        if unchanged && (nobody || again && torn && error.kind() != ErrorKind::InUse) {
             return Err(as_damage(error).at(path));
         }
         stuck = unchanged.then(|| source.header.clone());
