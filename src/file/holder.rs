@@ -98,7 +98,8 @@ fn is_open_for_writing(file: &File) -> Option<bool> {
 /// The process that holds `file`, if it can be told. This may look at every process.
 #[must_use]
 pub fn find(file: &File) -> Option<Holder> {
-    let locks = locks_on(file)?;
+    let mut looks = (0..LOOKS_WHEN_LOCKED).map_while(|_| locks_on(file));
+    let locks = looks.find(|locks| !locks.is_empty())?;
     // Writers first: a reader beside a writer is not what one waits for.
     let by_rank = |writes: bool| locks.iter().find(move |lock| lock.writes == writes);
     let lock = by_rank(true).or_else(|| by_rank(false))?;

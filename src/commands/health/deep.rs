@@ -30,7 +30,9 @@ pub(super) fn pages(context: &Context<'_>) -> Result<Check> {
         verify: true,
     };
     context.cancel.check()?;
-    match file::read(&context.cache, &options, |snapshot| all(context, snapshot)) {
+    match file::read(&context.cache, &options, |snapshot| {
+        read_all(context, snapshot)
+    }) {
         Ok(()) => Ok(Check::ok("every page has its checksum")),
         Err(error) if is_stop(&error) => Err(error),
         Err(error) if error.kind() == ErrorKind::InUse => Ok(Check::unknown(
@@ -42,7 +44,7 @@ pub(super) fn pages(context: &Context<'_>) -> Result<Check> {
 }
 
 /// Of a file in use each page is checked when it is read, and no other.
-fn all(context: &Context<'_>, snapshot: &Snapshot) -> Result<()> {
+fn read_all(context: &Context<'_>, snapshot: &Snapshot) -> Result<()> {
     if snapshot.via() == ReadVia::Quiet {
         return Ok(());
     }
