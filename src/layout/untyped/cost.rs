@@ -79,6 +79,7 @@ pub(super) fn is_ordinary_float(number: f64) -> bool {
     number == 0.0 || (1e-12..1e18).contains(&number.abs())
 }
 
+/// Of a text: its length and its letters.
 pub(super) fn text(text: &str) -> f32 {
     let letters = if text.bytes().all(|byte| byte == 0) {
         4.0 + 3.2 * count(text.len())

@@ -27,7 +27,7 @@ impl Known {
         number.checked_sub(1)
     }
 
-    /// What is beyond the row is not kept.
+    /// What is beyond the last block of the row is not kept.
     pub fn set(&mut self, at: usize, number: u32) {
         let Some(block) = self.blocks.get_mut(at / BLOCK) else {
             return;
