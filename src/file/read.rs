@@ -96,7 +96,7 @@ impl Source {
             return Way::Repaired;
         }
         match self.holding {
-            Holding::Nobody if verify => Way::Repaired,
+            Holding::Nobody | Holding::Unknown if verify => Way::Repaired,
             _ if verify => Way::Verified,
             // Whoever holds an old file does so for itself: redb 2 knows no sharing.
             Holding::Shared(mode) if self.header.format() == FileFormat::V3 => Way::Shared(mode),
@@ -124,7 +124,13 @@ fn attempt<T>(
     f: impl FnOnce(&Snapshot) -> Result<T>,
 ) -> Try<T> {
     match guard::catch(|| Snapshot::open(source, way, verify)) {
-        Ok(snapshot) => snapshot.run(source, f),
+        Ok(snapshot) => snapshot.run(source, |snapshot| {
+            // redb checks every page when it opens a file that nobody has, and no other.
+            if verify && way != Way::Repaired {
+                snapshot.read_all()?;
+            }
+            f(snapshot)
+        }),
         Err(error) => Try::Disturbed(error),
     }
 }

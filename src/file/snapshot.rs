@@ -176,6 +176,14 @@ impl Snapshot {
         self.era().measure(table)
     }
 
+    /// Reads every page of every table, which checks them where each is checked when it is read.
+    pub(super) fn read_all(&self) -> Result<()> {
+        for table in self.tables()? {
+            self.measure(&table.name)?;
+        }
+        Ok(())
+    }
+
     /// The read transaction of a v3 file; `None` on an older one. There is only this one: where
     /// writers share the file, another might see a later commit.
     #[must_use]

@@ -13,7 +13,7 @@ use super::report::{Check, Finding, HealthReport, LISTED, State};
 use super::subject::Subject;
 use crate::cache::{Table, View};
 use crate::error::{ErrorKind, Result};
-use crate::file::{self, ReadOptions, ReadVia, Snapshot};
+use crate::file::{self, ReadOptions, Snapshot};
 use crate::layout::Layout;
 use crate::ui::Progress;
 
@@ -30,9 +30,7 @@ pub(super) fn pages(context: &Context<'_>) -> Result<Check> {
         verify: true,
     };
     context.cancel.check()?;
-    match file::read(&context.cache, &options, |snapshot| {
-        read_all(context, snapshot)
-    }) {
+    match file::read(&context.cache, &options, |_| Ok(())) {
         Ok(()) => Ok(Check::ok("every page has its checksum")),
         Err(error) if is_stop(&error) => Err(error),
         Err(error) if error.kind() == ErrorKind::InUse => Ok(Check::unknown(
@@ -41,18 +39,6 @@ pub(super) fn pages(context: &Context<'_>) -> Result<Check> {
         .next("run it again with a longer --lock-timeout")),
         Err(error) => Ok(Check::error(&error)),
     }
-}
-
-/// Of a file in use each page is checked when it is read, and no other.
-fn read_all(context: &Context<'_>, snapshot: &Snapshot) -> Result<()> {
-    if snapshot.via() == ReadVia::Quiet {
-        return Ok(());
-    }
-    for table in snapshot.tables()? {
-        context.cancel.check()?;
-        snapshot.measure(&table.name)?;
-    }
-    Ok(())
 }
 
 /// Decodes every row of whichever era and compares the records of a `current` cache with its rows.
