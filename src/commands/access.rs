@@ -173,10 +173,7 @@ impl Space {
         for table in snapshot.tables()? {
             let pages = snapshot.measure(&table.name)?;
             stored = stored.saturating_add(pages.stored_bytes);
-            used = used
-                .saturating_add(pages.stored_bytes)
-                .saturating_add(pages.metadata_bytes)
-                .saturating_add(pages.fragmented_bytes);
+            used = used.saturating_add(pages.bytes());
         }
         let outside = Self::outside(snapshot);
         Ok(Self {

@@ -186,6 +186,15 @@ impl Header {
 
     /// The tree of tables of the commit that another process may read. `None` is an empty file.
     pub(super) fn root(&self) -> Option<Link> {
+        slot::root(self.readable_slot()?)
+    }
+
+    /// The tree of redb's own tables of that commit, if it has any.
+    pub(super) fn system_root(&self) -> Option<Link> {
+        slot::system_root(self.readable_slot()?)
+    }
+
+    fn readable_slot(&self) -> Option<&[u8]> {
         let primary_is_1 = self.flags() & PRIMARY_IS_SLOT_1 != 0;
         let unflushed = self.flags() & PRIMARY_UNFLUSHED != 0;
         let slot = if primary_is_1 == unflushed {
@@ -193,7 +202,7 @@ impl Header {
         } else {
             SLOT_1
         };
-        slot::root(self.0.get(slot..)?)
+        self.0.get(slot..)
     }
 
     /// What is there instead of a header, unchecked; what is missing at its end is zero.
@@ -232,9 +241,14 @@ impl Header {
     pub fn is_checked_when_read(&self) -> bool {
         match self.format() {
             FileFormat::V3 => true,
-            FileFormat::V2 => self.closed_cleanly() && self.names_newest_commit(),
+            FileFormat::V2 => self.is_at_rest(),
             FileFormat::Unknown(_) => false,
         }
+    }
+
+    /// Whether the last writer closed the file, and left no doubt of its last commit.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.closed_cleanly() && self.names_newest_commit()
     }
 
     /// Whether the commit slot that counts is whole, and no newer one beside it is.

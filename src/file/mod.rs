@@ -60,3 +60,5 @@ pub use snapshot::{ReadVia, Snapshot};
 pub use spool::stream;
 pub use tables::{PageUse, TableInfo, Value, ValueKind, ValueRef};
 pub use unfinished::is_unfinished;
+#[cfg(feature = "cli")]
+pub use walk::reclaimable;

@@ -3,11 +3,10 @@
 //!
 //! | file | held | way | what makes it consistent |
 //! |---|---|---|---|
-//! | v3, closed cleanly | - | verified pages | every page read has its checksum |
+//! | v2 or v3, closed cleanly | - | verified pages, without redb | every page read has its checksum |
 //! | v3 | exclusively | verified pages | the same; a page reused meanwhile fails, and one tries again |
 //! | v3 | by a redb that shares | redb's own read-only handle | redb's reader lock |
 //! | v3, left by a killed process | - | repair over a shadow | redb verifies all; the header stays the same |
-//! | v2, closed cleanly | - | verified pages, without redb | every page read has its checksum |
 //! | v2, else | - or exclusively | redb 2.6 over a shadow | the header stays the same |
 
 use std::fs::{File, Metadata};
@@ -96,13 +95,19 @@ impl Source {
             return Way::Repaired;
         }
         match self.holding {
-            Holding::Nobody | Holding::Unknown if verify => Way::Repaired,
+            Holding::Nobody | Holding::Unknown if verify && !self.names_all() => Way::Repaired,
             _ if verify => Way::Verified,
             // Whoever holds an old file does so for itself: redb 2 knows no sharing.
             Holding::Shared(mode) if self.header.format() == FileFormat::V3 => Way::Shared(mode),
             Holding::Nobody if !self.header.closed_cleanly() => Way::Repaired,
             _ => Way::Verified,
         }
+    }
+
+    /// Whether every page can be found from the header. redb 2 had a list of free pages, too, and
+    /// only redb knows what is free in a file that was not closed.
+    fn names_all(&self) -> bool {
+        self.header.format() == FileFormat::V3 && self.header.is_at_rest()
     }
 
     /// Whether nothing was committed since.

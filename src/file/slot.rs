@@ -6,6 +6,9 @@ use super::pages::{Checksum, Link, Shape};
 /// Whether there is a root, and the root: its page, its checksum, how many tables it leads to.
 const HAS_ROOT: usize = 1;
 const ROOT: usize = 8;
+/// The same of redb's own tables.
+const HAS_SYSTEM_ROOT: usize = 2;
+const SYSTEM_ROOT: usize = 40;
 #[cfg(feature = "cli")]
 const TABLES: usize = 32;
 /// The number of the commit, and the checksum of all that comes before it.
@@ -27,11 +30,23 @@ pub(super) fn root(bytes: &[u8]) -> Option<Link> {
     link(bytes)
 }
 
-/// The same of a slot that cannot be believed, not even that it names none.
+/// The tree of redb's own tables that the slot names, if any.
+pub(super) fn system_root(bytes: &[u8]) -> Option<Link> {
+    if bytes.get(HAS_SYSTEM_ROOT) == Some(&0) {
+        return None;
+    }
+    link_at(bytes, SYSTEM_ROOT)
+}
+
+/// [`root`] of a slot that cannot be believed, not even that it names none.
 pub(super) fn link(bytes: &[u8]) -> Option<Link> {
+    link_at(bytes, ROOT)
+}
+
+fn link_at(bytes: &[u8], at: usize) -> Option<Link> {
     Some(Link {
-        page: u64_at(bytes, ROOT)?,
-        checksum: Checksum::at(bytes, ROOT + 8)?,
+        page: u64_at(bytes, at)?,
+        checksum: Checksum::at(bytes, at + 8)?,
         shape: Shape::Catalogue,
     })
 }

@@ -54,7 +54,7 @@ enum Keep {
 }
 
 /// One commit of a v3 file. Fields drop in this order.
-struct Era3 {
+pub(super) struct Era3 {
     transaction: Arc<redb::ReadTransaction>,
     _database: Keep,
     failed: FirstError,
@@ -63,7 +63,7 @@ struct Era3 {
 tables_of_engine!(Era3);
 
 impl Era3 {
-    fn repaired(file: File, verify: bool) -> Result<Self> {
+    pub(super) fn repaired(file: File, verify: bool) -> Result<Self> {
         let shadow = Shadow::new(file)?;
         let failed = shadow.first_error();
         let database = builder()
@@ -98,8 +98,9 @@ fn builder() -> redb::Builder {
 enum Era {
     #[cfg(feature = "cli")]
     V2(super::era2::Era2),
-    ClosedV2(Walk),
     V3(Era3),
+    /// A file at rest, of either format. What redb is needed for, it reads itself.
+    Closed(Walk, Option<Era3>),
 }
 
 /// What must hold for what was read to be one commit.
@@ -178,6 +179,9 @@ impl Snapshot {
 
     /// Reads every page of every table, which checks them where each is checked when it is read.
     pub(super) fn read_all(&self) -> Result<()> {
+        if let Era::Closed(walk, _) = &self.era {
+            return walk.measure_all().map(drop);
+        }
         for table in self.tables()? {
             self.measure(&table.name)?;
         }
@@ -189,10 +193,10 @@ impl Snapshot {
     #[must_use]
     pub fn transaction(&self) -> Option<&Arc<redb::ReadTransaction>> {
         match &self.era {
-            Era::V3(era) => Some(&era.transaction),
+            Era::V3(era) | Era::Closed(_, Some(era)) => Some(&era.transaction),
             #[cfg(feature = "cli")]
             Era::V2(_) => None,
-            Era::ClosedV2(_) => None,
+            Era::Closed(_, None) => None,
         }
     }
 
@@ -277,7 +281,7 @@ impl Snapshot {
             Era::V3(era) => era.failed.clone(),
             #[cfg(feature = "cli")]
             Era::V2(era) => era.first_error(),
-            Era::ClosedV2(_) => FirstError::default(),
+            Era::Closed(..) => FirstError::default(),
         }
     }
 
@@ -286,7 +290,7 @@ impl Snapshot {
             Era::V3(era) => era,
             #[cfg(feature = "cli")]
             Era::V2(era) => era,
-            Era::ClosedV2(era) => era,
+            Era::Closed(walk, _) => walk,
         }
     }
 
@@ -321,20 +325,28 @@ impl Snapshot {
 }
 
 fn verified(file: File, header: &Header) -> Result<(Era, Proof)> {
-    if header.format() == FileFormat::V2 {
-        let walk = Walk::new(file, header)?;
-        let torn = walk.torn();
-        return Ok((Era::ClosedV2(walk), Proof::Pages(torn)));
+    if !header.is_at_rest() {
+        let torn = Torn::default();
+        let era = Era::V3(read_by_redb(file, header, &torn)?);
+        return Ok((era, Proof::Pages(torn)));
     }
-    let backend = Verified::new(file, header.clone());
-    let torn = backend.torn();
-    let opened = builder()
+    let walk = Walk::new(file.try_clone()?, header)?;
+    let torn = walk.torn();
+    let engine = match header.format() {
+        FileFormat::V3 => Some(read_by_redb(file, header, &torn)?),
+        _ => None,
+    };
+    Ok((Era::Closed(walk, engine), Proof::Pages(torn)))
+}
+
+fn read_by_redb(file: File, header: &Header, torn: &Torn) -> Result<Era3> {
+    let backend = Verified::new(file, header.clone(), torn.clone());
+    builder()
         .set_concurrency_mode(ConcurrencyMode::SingleWriter)
         .open_read_only_with_backend(backend)
         .map_err(Error::from)
         .and_then(Era3::read_only)
-        .map_err(|error| torn.error().unwrap_or(error))?;
-    Ok((Era::V3(opened), Proof::Pages(torn)))
+        .map_err(|error| torn.error().unwrap_or(error))
 }
 
 fn repaired(file: File, format: FileFormat, verify: bool) -> Result<(Era, Proof)> {

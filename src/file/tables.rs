@@ -88,6 +88,16 @@ pub struct PageUse {
     pub tree_height: u32,
 }
 
+impl PageUse {
+    /// Bytes of the pages.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.stored_bytes
+            .saturating_add(self.metadata_bytes)
+            .saturating_add(self.fragmented_bytes)
+    }
+}
+
 /// What a scan calls for each row.
 pub(super) type Visit<'a> = dyn FnMut(&str, ValueRef<'_>) -> Result<ControlFlow<()>> + 'a;
 

@@ -60,20 +60,17 @@ pub(super) struct Verified {
 }
 
 impl Verified {
-    pub(super) fn new(file: File, header: Header) -> Self {
+    /// Notes in `torn` the first page that does not belong to the commit of `header`.
+    pub(super) fn new(file: File, header: Header, torn: Torn) -> Self {
         let backend = Self {
             file,
             geometry: header.geometry(),
             named: Mutex::default(),
-            torn: Torn::default(),
+            torn,
             header,
         };
         backend.name(backend.header.root().as_slice());
         backend
-    }
-
-    pub(super) fn torn(&self) -> Torn {
-        self.torn.clone()
     }
 
     fn name(&self, links: &[Link]) {

@@ -1,14 +1,17 @@
-//! The tables of a v2 file that was closed, read page by page from the header down.
+//! The tables of a file that was closed, read page by page from the header down.
 //!
 //! Every page is checked against the checksum by which its parent names it before anything in it
-//! is believed, as [`Verified`](super::verified::Verified) does for redb's own reader of v3 files.
-//! redb 2.6 has none that only reads: it checks a file in several passes over all of it or not at
-//! all, and panics on pages that it trusts wrongly. It is left to it to repair a file.
+//! is believed, as [`Verified`](super::verified::Verified) does where redb reads. redb itself
+//! checks a file in several passes over all of it or not at all, and panics on pages that it
+//! trusts wrongly. It is left to it to repair a file.
 
 mod measure;
 #[cfg(test)]
 #[cfg(feature = "cli")]
 mod tests;
+
+#[cfg(feature = "cli")]
+pub use measure::reclaimable;
 
 use std::fs::File;
 use std::io;
@@ -27,12 +30,14 @@ use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 /// Deeper than any tree that fits a file.
 const MAX_HEIGHT: usize = 64;
 
-/// One commit of a v2 file.
+/// One commit of a file.
 pub(super) struct Walk {
     file: File,
     length: u64,
     geometry: Geometry,
     catalogue: Option<Link>,
+    /// The tree of redb's own tables.
+    system: Option<Link>,
     torn: Torn,
 }
 
@@ -59,12 +64,23 @@ impl Walk {
             file,
             geometry,
             catalogue: header.root(),
+            system: header.system_root(),
             torn: Torn::default(),
         })
     }
 
+    /// The first page met that does not belong to the commit, here or wherever else this is used.
     pub(super) fn torn(&self) -> Torn {
         self.torn.clone()
+    }
+
+    /// The pages of all tables, redb's own included. Reads every one of them, which checks it.
+    pub(super) fn measure_all(&self) -> Result<PageUse> {
+        let mut all = PageUse::default();
+        for root in [self.catalogue, self.system].iter().flatten() {
+            measure::add(&mut all, self.measure_below(root, MAX_HEIGHT)?);
+        }
+        Ok(all)
     }
 
     /// The page that `link` names, in a buffer that may be used again for another.

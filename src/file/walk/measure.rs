@@ -1,10 +1,23 @@
 //! The pages of a table, counted as redb counts them.
 
+use std::fs::File;
+
 use super::{Walk, absurd};
 use crate::error::Result;
+use crate::file::header::Header;
 use crate::file::node::{Leaf, Node, Values};
 use crate::file::pages::{Link, Shape, Widths};
 use crate::file::tables::PageUse;
+
+/// Bytes of a closed file that no page takes. Reads every page, which checks it.
+///
+/// # Errors
+/// Those of reading; [`ErrorKind::Damaged`](crate::error::ErrorKind::Damaged).
+#[cfg(feature = "cli")]
+pub fn reclaimable(file: &File) -> Result<u64> {
+    let walk = Walk::new(file.try_clone()?, &Header::of(file)?)?;
+    Ok(walk.length.saturating_sub(walk.measure_all()?.bytes()))
+}
 
 impl Walk {
     /// The pages of a tree, counted as redb counts them.
@@ -59,7 +72,7 @@ impl Walk {
 }
 
 /// Adds the pages below one; the height is that of the highest.
-fn add(all: &mut PageUse, below: PageUse) {
+pub(super) fn add(all: &mut PageUse, below: PageUse) {
     *all = PageUse {
         stored_bytes: all.stored_bytes.saturating_add(below.stored_bytes),
         metadata_bytes: all.metadata_bytes.saturating_add(below.metadata_bytes),

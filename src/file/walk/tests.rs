@@ -6,9 +6,11 @@ use redb2::{Database, Durability, MultimapTableDefinition, TableDefinition};
 use tempfile::TempDir;
 
 use super::*;
+use crate::file::FileFormat;
 use crate::file::era2::Era2;
 use crate::file::guard;
 use crate::file::pages::Shape;
+use crate::file::snapshot::Era3;
 
 /// What a reader shows of a file: each table with its pages and its rows, where they have a type.
 type Shown = Vec<(TableInfo, PageUse, Vec<(String, Value)>)>;
@@ -115,8 +117,16 @@ fn pages(walk: &Walk) -> Vec<(Link, &'static str)> {
     pages
 }
 
-/// The v2 files among the fixtures.
-fn fixtures() -> Vec<PathBuf> {
+/// The same file in format v3.
+fn made_v3() -> (TempDir, PathBuf) {
+    let (folder, path) = made();
+    assert!(Database::open(&path).unwrap().upgrade().unwrap());
+    assert_eq!(header(&path).format(), FileFormat::V3);
+    (folder, path)
+}
+
+/// The files of that format among the fixtures that were closed.
+fn fixtures(format: FileFormat) -> Vec<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
     let folder = std::env::var_os("REDB_CACHE_FIXTURES").map_or(beside, PathBuf::from);
     let Ok(folder) = fs::read_dir(folder) else {
@@ -124,18 +134,34 @@ fn fixtures() -> Vec<PathBuf> {
     };
     folder
         .map(|release| release.unwrap().path().join("cache.redb"))
-        .filter(|path| path.exists() && header(path).is_checked_when_read())
-        .filter(|path| header(path).format() == crate::file::FileFormat::V2)
+        .filter(|path| path.exists() && header(path).is_at_rest())
+        .filter(|path| header(path).format() == format)
         .collect()
 }
 
 #[test]
 fn a_sound_file_reads_as_redb_reads_it() {
     let (_folder, path) = made();
-    for path in fixtures().into_iter().chain([path]) {
+    for path in fixtures(FileFormat::V2).into_iter().chain([path]) {
         let shown = show(&walk(&path)).unwrap();
         assert!(!shown.is_empty());
         assert_eq!(shown, show(&redb(&path)).unwrap(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_sound_v3_file_reads_as_redb_reads_it() {
+    let (_folder, path) = made_v3();
+    for path in fixtures(FileFormat::V3).into_iter().chain([path]) {
+        let walk = walk(&path);
+        walk.measure_all().unwrap();
+        let redb = Era3::repaired(File::open(&path).unwrap(), true).unwrap();
+        assert_eq!(
+            show(&walk).unwrap(),
+            show(&redb).unwrap(),
+            "{}",
+            path.display()
+        );
     }
 }
 
@@ -207,7 +233,8 @@ fn a_changed_byte_in_any_page_is_found() {
 
 #[test]
 fn a_changed_byte_in_a_fixture_is_found() {
-    for path in fixtures() {
+    let (v2, v3) = (fixtures(FileFormat::V2), fixtures(FileFormat::V3));
+    for path in v2.into_iter().chain(v3) {
         let sound = walk(&path);
         let bytes = fs::read(&path).unwrap();
         let copy = tempfile::NamedTempFile::new().unwrap();
@@ -246,7 +273,7 @@ fn a_file_that_ends_early_is_damaged() {
 fn damage_that_no_reader_meets_stops_none_and_is_told_by_redb() {
     let (_folder, path) = made();
     let mut tried = 0;
-    for path in fixtures().into_iter().chain([path]) {
+    for path in fixtures(FileFormat::V2).into_iter().chain([path]) {
         let bytes = fs::read(&path).unwrap();
         let shown = show(&walk(&path)).unwrap();
         let slot = 64 + 128 * usize::from(bytes[9] & 1);
@@ -269,6 +296,24 @@ fn damage_that_no_reader_meets_stops_none_and_is_told_by_redb() {
         }
     }
     assert!(tried > 0);
+}
+
+#[test]
+fn damage_of_redbs_own_tables_is_found_by_who_measures_all() {
+    let (_folder, path) = made_v3();
+    for path in fixtures(FileFormat::V3).into_iter().chain([path]) {
+        let bytes = fs::read(&path).unwrap();
+        let root = header(&path).system_root().unwrap();
+        let extent = header(&path).geometry().unwrap().extent(root.page).unwrap();
+        let mut damaged = bytes.clone();
+        damaged[usize::try_from(extent.offset).unwrap() + 4] ^= 1;
+        let copy = tempfile::NamedTempFile::new().unwrap();
+        fs::write(copy.path(), damaged).unwrap();
+        let walk = walk(copy.path());
+        show(&walk).unwrap();
+        let error = walk.measure_all().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{}", path.display());
+    }
 }
 
 #[test]
