@@ -21,6 +21,9 @@ use crate::cache::{Codec, Entry, Loader, Table, entry, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Snapshot, ValueRef};
 
+/// One in so many bytes that could be given back.
+const WORTH_SQUEEZING: u64 = 20;
+
 /// Where a migrated cache is built.
 pub(super) struct Site<'a> {
     pub(super) context: &'a Context<'a>,
@@ -66,15 +69,25 @@ impl Site<'_> {
             staging::squeeze(self.context, &mut db)?;
         }
         let built = self.fill(&db, &source, judge, in_copy)?;
+        db.close()?;
         parts.done("written");
         if built.contents.is_some() {
-            // Rows that were written in their order lie densely: there is nothing for a second
-            // round, which would look at every page again.
-            db.compact()?;
+            self.squeeze()?;
             parts.done("squeezed");
         }
-        db.close()?;
         Ok(built)
+    }
+
+    /// Rows that were written in their order mostly lie densely, and then there is nothing to do.
+    fn squeeze(&self) -> Result<()> {
+        let length = self.stage.metadata()?.len();
+        let reclaimable = file::reclaimable(self.stage)?;
+        if reclaimable.saturating_mul(WORTH_SQUEEZING) < length {
+            return Ok(());
+        }
+        let mut db = file::open_stage(self.stage.try_clone()?, PAGE_CACHE)?;
+        staging::squeeze(self.context, &mut db)?;
+        Ok(db.close()?)
     }
 
     /// Writes every table, in one transaction. redb keeps at most its page cache of it in memory.
@@ -117,12 +130,7 @@ impl Site<'_> {
         let mut bytes = judge.bytes.saturating_add(judge.bytes / 4);
         for table in source.carried_tables() {
             let pages = source.snapshot.measure(&table.name)?;
-            let used = [
-                pages.stored_bytes,
-                pages.metadata_bytes,
-                pages.fragmented_bytes,
-            ];
-            bytes = used.into_iter().fold(bytes, u64::saturating_add);
+            bytes = bytes.saturating_add(pages.bytes());
         }
         if in_copy {
             bytes = bytes.saturating_add(source.snapshot.length());
