@@ -68,7 +68,7 @@ pub struct Survey {
 
 /// Every episode up to this many teaches, of the others one in [`SAMPLED`]: what has been seen so
 /// often is known, and keys are in no order that would make the sample a special one.
-const TAUGHT_BY_ALL: u64 = 1 << 14;
+const TAUGHT_BY_ALL: u64 = 1 << 12;
 const SAMPLED: u64 = 16;
 
 impl Survey {
