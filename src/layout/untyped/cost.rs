@@ -21,6 +21,9 @@ pub(in crate::layout) const UNREADABLE_BYTE: f32 = 8.0;
 /// would be the least there is.
 pub(super) const LARGEST_ORDINARY: u64 = 1 << 52;
 
+/// No ordinary number costs more: 17 digits and a sign, near the least exponent.
+pub(super) const DEAREST_ORDINARY: f32 = 80.0;
+
 /// Numbers of this size that stand for "as much as there is".
 const LIMITS: [u64; 4] = [u64::MAX, 1 << 63, (1 << 63) - 1, (1 << 32) - 1];
 

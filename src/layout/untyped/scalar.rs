@@ -82,6 +82,9 @@ pub(super) fn runs<W: Wire>(
     }
 }
 
+/// Numbers of a run that may be unlikely ones, however few others there are.
+const FEW_UNLIKELY: usize = 2;
+
 /// Where a run of values ends, and its cost. Texts that are all empty are left to the zeros.
 fn run<W: Wire>(
     chart: &mut Chart<'_, W>,
@@ -92,8 +95,15 @@ fn run<W: Wire>(
     let mut at = start;
     let mut cost = 0.0;
     let mut empty = of == Plain::Text;
-    for _ in 0..count {
+    // Eight bytes of text are a number, too, and a text may have very many of them.
+    let is_checked = of == Plain::Number && chart.effort == Effort::Usual;
+    let mut unlikely = 0;
+    for index in 0..count {
         let (end, next) = measured::<W>(chart.bytes, of, at)?;
+        unlikely += usize::from(next > cost::DEAREST_ORDINARY);
+        if is_checked && unlikely > FEW_UNLIKELY && unlikely > index / 2 {
+            return None;
+        }
         if !chart.spend(1 + (end - at) / 16) {
             return None;
         }
