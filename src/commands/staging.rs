@@ -8,6 +8,7 @@ use redb::Database;
 use super::Context;
 use crate::cache::View;
 use crate::cache::contents::{self, Contents};
+use crate::cache::rewrite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, ReadOptions, Replacement};
 
@@ -69,20 +70,24 @@ pub fn squeeze(context: &Context<'_>, db: &mut Database) -> Result<()> {
     Ok(())
 }
 
-/// Reads a stage back, every page of it, to be compared with what it must hold.
+/// Reads a stage back, every page of it, to be compared with what it must hold. Its writer has
+/// closed it, and so each page is checked when it is read.
 ///
 /// # Errors
 /// When a page or a row cannot be read.
 pub fn contents(stage: &Path) -> Result<Contents> {
-    let options = ReadOptions {
-        verify: true,
-        ..quiet()
-    };
-    file::read(stage, &options, |snapshot| {
+    file::read(stage, &quiet(), |snapshot| {
         let txn = snapshot
             .transaction()
             .cloned()
             .ok_or_else(|| Error::new(ErrorKind::Failed, "the copy has an old file format"))?;
-        contents::of(snapshot, &View::new(txn))
+        let contents = contents::of(snapshot, &View::new(txn))?;
+        for table in snapshot.tables()? {
+            if rewrite::is_own(&table.name) {
+                snapshot.measure(&table.name)?;
+            }
+        }
+        snapshot.read_system_tables()?;
+        Ok(contents)
     })
 }

@@ -4,6 +4,7 @@
 //! Every reader goes through a [`Snapshot`], which never writes a byte of the file. Every writer
 //! goes through [`open_for_writing`], [`create_for_writing`] or a [`Replacement`].
 
+mod ahead;
 mod bytes;
 mod claim;
 mod copy;

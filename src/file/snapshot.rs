@@ -177,6 +177,18 @@ impl Snapshot {
         self.era().measure(table)
     }
 
+    /// Reads every page of redb's own tables, which checks it.
+    ///
+    /// # Errors
+    /// Those of reading, and of a file that was not closed, in which only redb can check it.
+    #[cfg(feature = "cli")]
+    pub fn read_system_tables(&self) -> Result<()> {
+        match &self.era {
+            Era::Closed(walk, _) => walk.measure_system_tables().map(drop),
+            _ => Err(Error::new(ErrorKind::Failed, "the file was not closed")),
+        }
+    }
+
     /// Reads every page of every table, which checks them where each is checked when it is read.
     pub(super) fn read_all(&self) -> Result<()> {
         if let Era::Closed(walk, _) = &self.era {

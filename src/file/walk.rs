@@ -16,8 +16,8 @@ pub use measure::reclaimable;
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 
+use super::ahead::Ahead;
 use super::definition::Definition;
 use super::geometry::Geometry;
 use super::header::Header;
@@ -32,7 +32,7 @@ const MAX_HEIGHT: usize = 64;
 
 /// One commit of a file.
 pub(super) struct Walk {
-    file: File,
+    file: Ahead,
     length: u64,
     geometry: Geometry,
     catalogue: Option<Link>,
@@ -61,7 +61,7 @@ impl Walk {
         })?;
         Ok(Self {
             length: file.metadata()?.len(),
-            file,
+            file: Ahead::new(file),
             geometry,
             catalogue: header.root(),
             system: header.system_root(),
@@ -76,11 +76,19 @@ impl Walk {
 
     /// The pages of all tables, redb's own included. Reads every one of them, which checks it.
     pub(super) fn measure_all(&self) -> Result<PageUse> {
-        let mut all = PageUse::default();
-        for root in [self.catalogue, self.system].iter().flatten() {
+        let mut all = self.measure_system_tables()?;
+        if let Some(root) = &self.catalogue {
             measure::add(&mut all, self.measure_below(root, MAX_HEIGHT)?);
         }
         Ok(all)
+    }
+
+    /// The pages of redb's own tables.
+    pub(super) fn measure_system_tables(&self) -> Result<PageUse> {
+        match &self.system {
+            Some(root) => self.measure_below(root, MAX_HEIGHT),
+            None => Ok(PageUse::default()),
+        }
     }
 
     /// The page that `link` names, in a buffer that may be used again for another.
