@@ -30,7 +30,7 @@ pub(super) fn append<'p, K: Key + 'static, V: Value + 'static>(
 }
 
 /// Bytes that may wait in a [`Loader`].
-const WAITING_BYTES: usize = 1 << 18;
+const WAITING_BYTES: usize = 1 << 16;
 
 /// Fills an empty table with rows that come in the order of their keys.
 pub struct Loader<'txn> {
