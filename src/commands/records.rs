@@ -85,10 +85,15 @@ impl<'s> Source<'s> {
 
     /// Rows of all tables of records.
     pub fn records(&self) -> u64 {
-        let records =
-            |table: &&TableInfo| Table::from_name(&table.name).is_some_and(Table::holds_records);
-        let tables = self.tables.iter().filter(records);
-        tables.map(|table| table.rows).sum()
+        let tables = self.record_tables().into_iter();
+        tables.map(|table| self.rows_of(table)).sum()
+    }
+
+    /// How many rows a table has.
+    pub fn rows_of(&self, table: Table) -> u64 {
+        let mut tables = self.tables.iter();
+        let found = tables.find(|found| found.name == table.name());
+        found.map_or(0, |table| table.rows)
     }
 
     /// Visits each row of a table of records, in the order of the keys.
@@ -101,11 +106,35 @@ impl<'s> Source<'s> {
         visit: &mut dyn FnMut(&str, Row<'_>) -> Result<()>,
     ) -> Result<()> {
         self.snapshot.scan(table.name(), None, &mut |key, value| {
-            if let ValueRef::Bytes(stored) = value {
-                visit(key, self.row(table, key, stored)?)?;
-            }
-            Ok(ControlFlow::Continue(()))
+            self.show(table, key, value, visit)
         })
+    }
+
+    /// The same of as many rows as tell about all of them, which may be all.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn sample(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&str, Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.snapshot.sample(table.name(), &mut |key, value| {
+            self.show(table, key, value, visit)
+        })
+    }
+
+    fn show(
+        &self,
+        table: Table,
+        key: &str,
+        value: ValueRef<'_>,
+        visit: &mut dyn FnMut(&str, Row<'_>) -> Result<()>,
+    ) -> Result<ControlFlow<()>> {
+        if let ValueRef::Bytes(stored) = value {
+            visit(key, self.row(table, key, stored)?)?;
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// One row; `None` where there is none.
@@ -122,7 +151,7 @@ impl<'s> Source<'s> {
         }))
     }
 
-    /// What reads the rows of these tables. Of an old cache it has looked at all of them before.
+    /// What reads the rows of these tables. Of an old cache it has looked at many of them before.
     ///
     /// # Errors
     /// Those of reading, and when it is interrupted.
@@ -132,7 +161,7 @@ impl<'s> Source<'s> {
         }
         let mut survey = Survey::new(self.origin);
         for table in self.record_tables().intersection(tables) {
-            self.rows(*table, &mut |_, row| {
+            self.sample(*table, &mut |_, row| {
                 context.cancel.check()?;
                 if let Ok(plain) = &row.plain {
                     survey.add(*table, plain);

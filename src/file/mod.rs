@@ -59,6 +59,8 @@ pub use replace::{Backup, Replacement};
 pub use snapshot::{ReadVia, Snapshot};
 #[cfg(feature = "cli")]
 pub use spool::stream;
+#[cfg(feature = "cli")]
+pub use tables::sample_size;
 pub use tables::{PageUse, TableInfo, Value, ValueKind, ValueRef};
 pub use unfinished::is_unfinished;
 #[cfg(feature = "cli")]

@@ -169,6 +169,20 @@ impl Snapshot {
         self.era().scan(table, from, visit)
     }
 
+    /// [`scan`](Self::scan) of all rows of a small table, and of a large one of so many that they
+    /// tell about the others: see [`sample_size`](super::sample_size).
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan).
+    #[cfg(feature = "cli")]
+    pub fn sample(
+        &self,
+        table: &str,
+        visit: &mut dyn FnMut(&str, ValueRef<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        self.era().sample(table, visit)
+    }
+
     /// The pages of a table. Reads all of them.
     ///
     /// # Errors

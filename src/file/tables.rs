@@ -108,6 +108,31 @@ pub(super) trait Tables {
     fn get(&self, table: &str, key: &str) -> Result<Option<Value>>;
     fn scan(&self, table: &str, from: Option<&str>, visit: &mut Visit<'_>) -> Result<()>;
     fn measure(&self, table: &str) -> Result<PageUse>;
+
+    /// [`scan`](Self::scan) of all rows of a small table, and of a large one of so many that they
+    /// tell about the others.
+    fn sample(&self, table: &str, visit: &mut Visit<'_>) -> Result<()> {
+        let mut rows = 0u64;
+        self.scan(table, None, &mut |key, value| {
+            rows += 1;
+            match rows <= SAMPLE_FIRST || rows.is_multiple_of(SAMPLE_ONE_IN) {
+                true => visit(key, value),
+                false => Ok(ControlFlow::Continue(())),
+            }
+        })
+    }
+}
+
+/// A sample has at least so many rows, where there are so many.
+pub(super) const SAMPLE_FIRST: u64 = 1 << 12;
+/// Of the rows after those, or of their pages, it has one in so many.
+pub(super) const SAMPLE_ONE_IN: u64 = 16;
+
+/// About how many rows a sample of so many has.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn sample_size(rows: u64) -> u64 {
+    rows.min(SAMPLE_FIRST) + rows.saturating_sub(SAMPLE_FIRST) / SAMPLE_ONE_IN
 }
 
 /// Implements [`Tables`] for a read transaction of the release of redb in scope as `engine`.

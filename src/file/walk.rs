@@ -6,6 +6,7 @@
 //! trusts wrongly. It is left to it to repair a file.
 
 mod measure;
+mod sample;
 #[cfg(test)]
 #[cfg(feature = "cli")]
 mod tests;
@@ -161,6 +162,32 @@ impl Walk {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Calls `visit` for each row of a table that `follow` comes to from its root.
+    fn rows(
+        &self,
+        table: &str,
+        visit: &mut Visit<'_>,
+        follow: &dyn Fn(Link, &mut VisitPair<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(found) = self.find(table)? else {
+            return Ok(());
+        };
+        let kind = found.info.kind;
+        if matches!(kind, ValueKind::Multimap | ValueKind::Other) {
+            return Err(unreadable(table));
+        }
+        let Some(root) = found.root else {
+            return Ok(());
+        };
+        follow(
+            root,
+            &mut |key, value| match (str::from_utf8(key), value_of(kind, value)) {
+                (Ok(key), Some(value)) => visit(key, value),
+                _ => Err(absurd()),
+            },
+        )
+    }
+
     /// Every table, in the order of their names.
     fn tables(&self) -> Result<Vec<Found>> {
         let mut tables = Vec::new();
@@ -248,25 +275,12 @@ impl Tables for Walk {
     }
 
     fn scan(&self, table: &str, from: Option<&str>, visit: &mut Visit<'_>) -> Result<()> {
-        let Some(found) = self.find(table)? else {
-            return Ok(());
-        };
-        let kind = found.info.kind;
-        if matches!(kind, ValueKind::Multimap | ValueKind::Other) {
-            return Err(unreadable(table));
-        }
-        let Some(root) = found.root else {
-            return Ok(());
-        };
         let from = from.unwrap_or_default().as_bytes();
-        self.pairs(
-            root,
-            from,
-            &mut |key, value| match (str::from_utf8(key), value_of(kind, value)) {
-                (Ok(key), Some(value)) => visit(key, value),
-                _ => Err(absurd()),
-            },
-        )
+        self.rows(table, visit, &|root, visit| self.pairs(root, from, visit))
+    }
+
+    fn sample(&self, table: &str, visit: &mut Visit<'_>) -> Result<()> {
+        self.rows(table, visit, &|root, visit| self.some_pairs(root, visit))
     }
 
     fn measure(&self, table: &str) -> Result<PageUse> {

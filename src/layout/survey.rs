@@ -59,17 +59,10 @@ pub struct Survey {
     siblings: Siblings,
     /// For each layout how many rows can be of no other.
     rows: [u32; Layout::ALL.len()],
-    /// Episodes that were offered.
-    episodes: u64,
     /// Of the episodes with steps how many can be of a layout with types, and how many cannot.
     typed: u32,
     untyped: u32,
 }
-
-/// Every episode up to this many teaches, of the others one in [`SAMPLED`]: what has been seen so
-/// often is known, and keys are in no order that would make the sample a special one.
-const TAUGHT_BY_ALL: u64 = 1 << 12;
-const SAMPLED: u64 = 16;
 
 impl Survey {
     /// Knows nothing yet but where the rows are from.
@@ -79,7 +72,6 @@ impl Survey {
             origin,
             siblings: Siblings::default(),
             rows: [0; Layout::ALL.len()],
-            episodes: 0,
             typed: 0,
             untyped: 0,
         }
@@ -88,12 +80,7 @@ impl Survey {
     /// Learns from a row. Its memory is bounded, whatever the number of rows.
     pub fn add(&mut self, table: Table, bytes: &[u8]) {
         match table {
-            Table::Episodes if self.declares_untyped() => {
-                self.episodes += 1;
-                if self.episodes <= TAUGHT_BY_ALL || self.episodes.is_multiple_of(SAMPLED) {
-                    self.add_episode(bytes);
-                }
-            }
+            Table::Episodes if self.declares_untyped() => self.add_episode(bytes),
             Table::Episodes | Table::Patterns => {
                 let expected = |layout| self.declares(layout);
                 if let Ok(fits) = fits::of(table, bytes, &self.siblings, expected) {

@@ -15,7 +15,7 @@ use crate::cache::schema::SCHEMA_VERSION;
 use crate::cache::{Codec, Entry, Table, View};
 use crate::commands::{Context, access};
 use crate::error::Result;
-use crate::file::{FileFormat, Snapshot, ValueKind, ValueRef};
+use crate::file::{FileFormat, Snapshot, ValueKind, ValueRef, sample_size};
 use crate::layout::{self, Certainty, Layout, Survey};
 
 /// Rows between two questions whether to stop.
@@ -164,12 +164,13 @@ impl Reader {
             .filter_map(|teacher| Some((teacher, of(teacher)?)))
             .collect();
         let bar = context.ui.progress("surveying");
-        bar.set_total(teachers.iter().map(|(_, info)| info.rows).sum());
+        let sampled = teachers.iter().map(|(_, info)| sample_size(info.rows));
+        bar.set_total(sampled.sum());
         let mut survey = self.survey.clone();
         for (teacher, info) in teachers {
             let mut portion = portion;
             let mut seen = 0u64;
-            snapshot.scan(&info.name, None, &mut |key, stored| {
+            snapshot.sample(&info.name, &mut |key, stored| {
                 seen += 1;
                 if seen.is_multiple_of(STEP) {
                     context.cancel.check()?;

@@ -7,6 +7,7 @@ use super::found::Found;
 use crate::cache::Table;
 use crate::cache::record::Record;
 use crate::error::Result;
+use crate::file::sample_size;
 use crate::layout::{Layout, Survey};
 
 /// What becomes of a row.
@@ -25,12 +26,33 @@ pub(super) struct Judge<'a> {
     /// Whoever knows what the bytes leave open.
     consultant: Option<Consultant<'a>>,
     pub(super) found: Found,
-    /// Bytes of keys and of values before compression, of the tables of records.
+    /// About how many bytes the keys and the values before compression have, of the tables of
+    /// records.
     pub(super) bytes: u64,
 }
 
+/// The rows of a sample.
+#[derive(Default)]
+struct Sample {
+    rows: u64,
+    bytes: u64,
+}
+
+impl Sample {
+    fn add(&mut self, bytes: usize) {
+        self.rows += 1;
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+    }
+
+    /// About how many bytes so many rows of the kind have.
+    fn bytes_of(&self, rows: u64) -> u64 {
+        let bytes = u128::from(self.bytes) * u128::from(rows) / u128::from(self.rows.max(1));
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
 impl<'a> Judge<'a> {
-    /// Lets the rows of the whole file tell about each other.
+    /// Lets rows of the whole file tell about each other.
     ///
     /// # Errors
     /// Those of reading, and when it is interrupted.
@@ -39,17 +61,24 @@ impl<'a> Judge<'a> {
         advice: Option<&'a Advice<'a>>,
         mut steps: Steps<'_>,
     ) -> Result<Self> {
-        steps.set_total(source.records());
+        let tables = source.record_tables();
+        let sampled = tables
+            .iter()
+            .map(|table| sample_size(source.rows_of(*table)));
+        steps.set_total(sampled.sum());
         let mut survey = Survey::new(source.origin);
         let mut bytes = 0u64;
-        for table in source.record_tables() {
-            source.rows(table, &mut |key, row| {
+        for table in tables {
+            let mut sample = Sample::default();
+            source.sample(table, &mut |key, row| {
+                let len = row.plain.as_ref().map_or(0, |plain| plain.len());
+                sample.add(key.len() + len);
                 if let Ok(plain) = &row.plain {
                     survey.add(table, plain);
-                    bytes = bytes.saturating_add((key.len() + plain.len()) as u64);
                 }
                 steps.tick()
             })?;
+            bytes = bytes.saturating_add(sample.bytes_of(source.rows_of(table)));
         }
         Ok(Self {
             survey,

@@ -11,6 +11,7 @@ use crate::file::era2::Era2;
 use crate::file::guard;
 use crate::file::pages::Shape;
 use crate::file::snapshot::Era3;
+use crate::file::tables::sample_size;
 
 /// What a reader shows of a file: each table with its pages and its rows, where they have a type.
 type Shown = Vec<(TableInfo, PageUse, Vec<(String, Value)>)>;
@@ -353,4 +354,44 @@ fn a_changed_commit_slot_is_left_to_redb() {
     damaged[9] ^= 1;
     fs::write(&path, &damaged).unwrap();
     assert!(!header(&path).is_checked_when_read());
+}
+
+#[test]
+fn a_sample_has_all_of_few_rows_and_some_of_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache.redb");
+    let db = Database::create(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    for (table, rows) in [("few", 100u64), ("many", 60_000)] {
+        let definition = TableDefinition::<&str, &[u8]>::new(table);
+        let mut table = txn.open_table(definition).unwrap();
+        for n in 0..rows {
+            table
+                .insert(format!("{n:08}").as_str(), [7; 100].as_slice())
+                .unwrap();
+        }
+    }
+    txn.commit().unwrap();
+    drop(db);
+    let sampled = |tables: &dyn Tables, table| {
+        let mut keys = Vec::new();
+        let mut visit = |key: &str, _: ValueRef<'_>| {
+            keys.push(key.parse::<u64>().unwrap());
+            Ok(ControlFlow::Continue(()))
+        };
+        tables.sample(table, &mut visit).unwrap();
+        keys
+    };
+    let (walk, redb) = (walk(&path), redb(&path));
+    for tables in [&walk as &dyn Tables, &redb] {
+        assert_eq!(sampled(tables, "few"), (0..100).collect::<Vec<_>>());
+        let many = sampled(tables, "many");
+        assert!(many.is_sorted());
+        assert!(many.iter().take(4_096).copied().eq(0..4_096));
+        let expected = usize::try_from(sample_size(60_000)).unwrap();
+        let off = many.len().abs_diff(expected);
+        assert!(off < 300, "{} instead of {expected}", many.len());
+        assert!(many.last() > Some(&59_000));
+        assert!(sampled(tables, "absent").is_empty());
+    }
 }
