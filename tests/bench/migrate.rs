@@ -41,7 +41,7 @@ fn main() {
     fs::set_permissions(&cache, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     multiply(&cache, rows);
     let before = length(&cache);
-    let migration = run(&["migrate", "--no-backup", "--yes"], &cache);
+    let migration = run(&["migrate", "--yes"], &cache);
     let migrated = length(&cache);
     let compaction = run(&["compact"], &cache);
     let compact = length(&cache);
