@@ -111,6 +111,7 @@ pub(super) trait Tables {
 
     /// [`scan`](Self::scan) of all rows of a small table, and of a large one of so many that they
     /// tell about the others.
+    #[cfg(feature = "cli")]
     fn sample(&self, table: &str, visit: &mut Visit<'_>) -> Result<()> {
         let mut rows = 0u64;
         self.scan(table, None, &mut |key, value| {
@@ -124,8 +125,10 @@ pub(super) trait Tables {
 }
 
 /// A sample has at least so many rows, where there are so many.
+#[cfg(feature = "cli")]
 pub(super) const SAMPLE_FIRST: u64 = 1 << 12;
 /// Of the rows after those, or of their pages, it has one in so many.
+#[cfg(feature = "cli")]
 pub(super) const SAMPLE_ONE_IN: u64 = 16;
 
 /// About how many rows a sample of so many has.

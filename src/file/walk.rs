@@ -6,13 +6,11 @@
 //! trusts wrongly. It is left to it to repair a file.
 
 mod measure;
+#[cfg(feature = "cli")]
 mod sample;
 #[cfg(test)]
 #[cfg(feature = "cli")]
 mod tests;
-
-#[cfg(feature = "cli")]
-pub use measure::reclaimable;
 
 use std::fs::File;
 use std::io;
@@ -46,6 +44,16 @@ pub(super) struct Walk {
 struct Found {
     info: TableInfo,
     root: Option<Link>,
+}
+
+/// Bytes of a closed file that no page takes. Reads every page, which checks it.
+///
+/// # Errors
+/// Those of reading; [`ErrorKind::Damaged`].
+#[cfg(feature = "cli")]
+pub fn reclaimable(file: &File) -> Result<u64> {
+    let walk = Walk::new(file.try_clone()?, &Header::of(file)?)?;
+    Ok(walk.length.saturating_sub(walk.measure_all()?.bytes()))
 }
 
 type VisitPair<'v> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + 'v;
@@ -279,6 +287,7 @@ impl Tables for Walk {
         self.rows(table, visit, &|root, visit| self.pairs(root, from, visit))
     }
 
+    #[cfg(feature = "cli")]
     fn sample(&self, table: &str, visit: &mut Visit<'_>) -> Result<()> {
         self.rows(table, visit, &|root, visit| self.some_pairs(root, visit))
     }

@@ -1,23 +1,10 @@
 //! The pages of a table, counted as redb counts them.
 
-use std::fs::File;
-
 use super::{Walk, absurd};
 use crate::error::Result;
-use crate::file::header::Header;
 use crate::file::node::{Leaf, Node, Values};
 use crate::file::pages::{Link, Shape, Widths};
 use crate::file::tables::PageUse;
-
-/// Bytes of a closed file that no page takes. Reads every page, which checks it.
-///
-/// # Errors
-/// Those of reading; [`ErrorKind::Damaged`](crate::error::ErrorKind::Damaged).
-#[cfg(feature = "cli")]
-pub fn reclaimable(file: &File) -> Result<u64> {
-    let walk = Walk::new(file.try_clone()?, &Header::of(file)?)?;
-    Ok(walk.length.saturating_sub(walk.measure_all()?.bytes()))
-}
 
 impl Walk {
     /// The pages of a tree, counted as redb counts them.
