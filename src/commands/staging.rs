@@ -1,11 +1,13 @@
 //! What the verbs have in common that write a cache anew beside it.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
 use redb::Database;
 
 use super::Context;
+use super::access::PAGE_CACHE;
 use crate::cache::View;
 use crate::cache::contents::{self, Contents};
 use crate::cache::rewrite;
@@ -15,6 +17,8 @@ use crate::file::{self, ReadOptions, Replacement};
 /// Rounds of redb's own compaction; each moves pages from the end of the file to its front, and
 /// the last one finds nothing more to do.
 const MAX_ROUNDS: usize = 16;
+/// Where one in so many bytes could be given back, a stage is worth a second look at every page.
+const LOOSE: u64 = 20;
 
 /// Begins to replace the cache, when nobody else holds it.
 ///
@@ -68,6 +72,21 @@ pub fn squeeze(context: &Context<'_>, db: &mut Database) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same of a stage that is closed, and as short as it gets already where its rows were written
+/// in their order: then there is nothing to do.
+///
+/// # Errors
+/// As [`squeeze`], and when a page cannot be read.
+pub fn squeeze_if_loose(context: &Context<'_>, stage: &File) -> Result<()> {
+    let length = stage.metadata()?.len();
+    if file::reclaimable(stage)?.saturating_mul(LOOSE) < length {
+        return Ok(());
+    }
+    let mut db = file::open_stage(stage.try_clone()?, PAGE_CACHE)?;
+    squeeze(context, &mut db)?;
+    Ok(db.close()?)
 }
 
 /// Reads a stage back, every page of it, to be compared with what it must hold. Its writer has

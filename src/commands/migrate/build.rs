@@ -21,9 +21,6 @@ use crate::cache::{Codec, Entry, Loader, Table, entry, schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{self, Snapshot, ValueRef};
 
-/// One in so many bytes that could be given back.
-const WORTH_SQUEEZING: u64 = 20;
-
 /// Where a migrated cache is built.
 pub(super) struct Site<'a> {
     pub(super) context: &'a Context<'a>,
@@ -72,22 +69,10 @@ impl Site<'_> {
         db.close()?;
         parts.done("written");
         if built.contents.is_some() {
-            self.squeeze()?;
+            staging::squeeze_if_loose(self.context, self.stage)?;
             parts.done("squeezed");
         }
         Ok(built)
-    }
-
-    /// Rows that were written in their order mostly lie densely, and then there is nothing to do.
-    fn squeeze(&self) -> Result<()> {
-        let length = self.stage.metadata()?.len();
-        let reclaimable = file::reclaimable(self.stage)?;
-        if reclaimable.saturating_mul(WORTH_SQUEEZING) < length {
-            return Ok(());
-        }
-        let mut db = file::open_stage(self.stage.try_clone()?, PAGE_CACHE)?;
-        staging::squeeze(self.context, &mut db)?;
-        Ok(db.close()?)
     }
 
     /// Writes every table, in one transaction. redb keeps at most its page cache of it in memory.

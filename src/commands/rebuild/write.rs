@@ -1,6 +1,6 @@
 //! Building the new cache, verifying it, and putting it where it goes.
 
-use std::fs;
+use std::fs::{self, File};
 
 use redb::Database;
 
@@ -76,6 +76,7 @@ fn holds_progress(site: &Site) -> bool {
 /// A stage that is open, and how far an earlier run had come with it.
 struct Begun {
     db: Database,
+    file: File,
     /// `None` where this run is the first.
     earlier: Option<Progress>,
 }
@@ -92,8 +93,11 @@ fn begin(
         && let Ok(db) = file::open_stage(stage.file.try_clone()?, PAGE_CACHE)
         && let Some(earlier) = Progress::find(&db, plan, store)?
     {
-        let earlier = Some(earlier);
-        return Ok(Begun { db, earlier });
+        return Ok(Begun {
+            db,
+            file: stage.file,
+            earlier: Some(earlier),
+        });
     }
     if args.resume {
         context.ui.note(
@@ -103,7 +107,8 @@ fn begin(
     }
     stage.file.set_len(0)?;
     Ok(Begun {
-        db: file::open_stage(stage.file, PAGE_CACHE)?,
+        db: file::open_stage(stage.file.try_clone()?, PAGE_CACHE)?,
+        file: stage.file,
         earlier: None,
     })
 }
@@ -123,7 +128,7 @@ fn build(
     begun: Begun,
 ) -> Result<Built> {
     site.require_space(plan.survey.bytes.unwrap_or(0).saturating_add(1 << 20))?;
-    let Begun { mut db, earlier } = begun;
+    let Begun { db, file, earlier } = begun;
     let mut expected = Contents::new();
     if let (true, Some(old)) = (plan.carries, site.old()) {
         expected = match &earlier {
@@ -148,10 +153,10 @@ fn build(
         Err(error) => return Err(error),
     };
     txn.commit()?;
-    if matches!(built, Built::Whole(..)) {
-        db.compact()?;
-    }
     db.close()?;
+    if matches!(built, Built::Whole(..)) {
+        staging::squeeze_if_loose(context, &file)?;
+    }
     Ok(built)
 }
 
