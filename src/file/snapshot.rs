@@ -109,8 +109,8 @@ enum Proof {
     Pages(Torn),
     /// No commit came in between.
     SameHeader,
-    /// redb's own lock.
-    Lock,
+    /// Nobody can change what is read: redb's own lock keeps writers away, or it is a copy.
+    Own,
 }
 
 /// How a file is opened for reading.
@@ -279,7 +279,7 @@ impl Snapshot {
                 Ok(false) => Some(in_between()),
                 Err(error) => Some(error),
             },
-            Proof::Lock => None,
+            Proof::Own => None,
         };
         // redb may panic once more when it closes what it panicked over.
         let closed = guard::catch(|| {
@@ -330,6 +330,19 @@ impl Snapshot {
             metadata: source.metadata.clone(),
             via: ReadVia::LockFree,
             proof,
+        })
+    }
+
+    /// A snapshot of a copy of the whole file, for redb to repair, which nobody else can reach.
+    #[cfg(feature = "cli")]
+    pub(super) fn of_whole_copy(copy: File, source: &Source, verify: bool) -> Result<Self> {
+        let (era, _) = repaired(copy, source.header.format(), verify)?;
+        Ok(Self {
+            era,
+            header: source.header.clone(),
+            metadata: source.metadata.clone(),
+            via: ReadVia::LockFree,
+            proof: Proof::Own,
         })
     }
 
@@ -393,10 +406,10 @@ fn shared(source: &Source, mode: ConcurrencyMode) -> Result<(Era, Proof)> {
     if Identity::of(&fs::metadata(&source.path)?) != Identity::of(&source.metadata) {
         return Err(in_between());
     }
-    Ok((Era::V3(Era3::read_only(database)?), Proof::Lock))
+    Ok((Era::V3(Era3::read_only(database)?), Proof::Own))
 }
 
-fn in_between() -> Error {
+pub(super) fn in_between() -> Error {
     Error::new(
         ErrorKind::InUse,
         "a writer changed the cache while it was read",

@@ -3,12 +3,13 @@
 //! Beside a writer that holds the file, the pages of one commit are first brought into a temporary
 //! file without a name. Each page is checked against the checksum that names it. When the writer
 //! was faster, the pages that the next commit still has are already there, so that every pass has
-//! only the changes to bring and soon fits between two commits.
+//! only the changes to bring and soon fits between two commits. What redb has to repair is copied
+//! as a whole.
 
 use std::collections::HashSet;
 use std::env;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -19,7 +20,7 @@ use super::lock;
 use super::pages::{self, Link};
 use super::read::{ReadOptions, Source, Try, retry};
 use super::replace::folder_of;
-use super::snapshot::{Snapshot, Way};
+use super::snapshot::{Snapshot, Way, in_between};
 use super::space;
 use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 
@@ -43,6 +44,8 @@ pub fn stream<T>(
         let opened = guard::catch(|| {
             let snapshot = if needs_copy(source, way, options) {
                 take_copy(&mut copy, source)?
+            } else if way == Way::Repaired && is_held(source) {
+                take_whole_copy(source, options)?
             } else {
                 Snapshot::open(source, way, options.verify)?
             };
@@ -64,8 +67,26 @@ pub fn stream<T>(
 
 /// Beside a writer that shares nothing. Taking the copy checks every page.
 fn needs_copy(source: &Source, way: Way, options: &ReadOptions) -> bool {
-    let held = !matches!(source.holding, Holding::Nobody | Holding::Shared(_));
-    held && (way == Way::Verified || options.verify && source.way(false) == Way::Verified)
+    is_held(source)
+        && (way == Way::Verified || options.verify && source.way(false) == Way::Verified)
+}
+
+fn is_held(source: &Source) -> bool {
+    !matches!(source.holding, Holding::Nobody | Holding::Shared(_))
+}
+
+/// Beside a writer of whom only redb can tell what it has committed. What is reachable from the
+/// last commit stays where it is until the next one, so that a copy holds it when no commit came
+/// in between.
+fn take_whole_copy(source: &Source, options: &ReadOptions) -> Result<Snapshot> {
+    let mut copy = temporary_file(&source.path, space::on_disk(&source.metadata))?;
+    let mut from = source.file.try_clone()?;
+    from.rewind()?;
+    io::copy(&mut from, &mut copy)?;
+    if !source.is_unchanged()? {
+        return Err(in_between());
+    }
+    Snapshot::of_whole_copy(copy, source, options.verify)
 }
 
 fn take_copy(copy: &mut Option<Copy>, source: &Source) -> Result<Snapshot> {
