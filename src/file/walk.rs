@@ -196,19 +196,6 @@ impl Walk {
         )
     }
 
-    /// Every table, in the order of their names.
-    fn tables(&self) -> Result<Vec<Found>> {
-        let mut tables = Vec::new();
-        let Some(catalogue) = self.catalogue else {
-            return Ok(tables);
-        };
-        self.pairs(catalogue, &[], &mut |name, definition| {
-            tables.push(Found::of(name, definition).ok_or_else(absurd)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(tables)
-    }
-
     fn find(&self, table: &str) -> Result<Option<Found>> {
         let mut found = None;
         let Some(catalogue) = self.catalogue else {
@@ -262,10 +249,20 @@ fn value_of(kind: ValueKind, bytes: &[u8]) -> Option<ValueRef<'_>> {
 
 impl Tables for Walk {
     fn list(&self) -> Result<Vec<TableInfo>> {
-        let tables = self.tables()?.into_iter().map(|found| found.info);
-        let (multimaps, mut tables): (Vec<_>, Vec<_>) =
-            tables.partition(|info| info.kind == ValueKind::Multimap);
-        tables.extend(multimaps);
+        // There may be a hundred thousand: nothing else is kept of them.
+        let (mut tables, mut multimaps) = (Vec::new(), Vec::new());
+        let Some(catalogue) = self.catalogue else {
+            return Ok(tables);
+        };
+        self.pairs(catalogue, &[], &mut |name, definition| {
+            let info = Found::of(name, definition).ok_or_else(absurd)?.info;
+            match info.kind {
+                ValueKind::Multimap => multimaps.push(info),
+                _ => tables.push(info),
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        tables.append(&mut multimaps);
         Ok(tables)
     }
 
