@@ -11,6 +11,7 @@ mod copy;
 mod definition;
 #[cfg(feature = "cli")]
 mod era2;
+mod era3;
 mod gather;
 mod geometry;
 pub mod guard;

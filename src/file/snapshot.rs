@@ -1,22 +1,23 @@
 //! The view of one commit of a cache file.
 
-use std::fs::{self, File, Metadata};
+mod open;
+
+#[cfg(feature = "cli")]
+use std::fs::File;
+use std::fs::Metadata;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use redb as engine;
-use redb::{ConcurrencyMode, ReadableDatabase};
+pub(super) use open::Way;
+use open::{Era, Proof};
 
 use super::guard;
-use super::header::{FileFormat, Header, Identity};
+use super::header::{FileFormat, Header};
 use super::read::{Source, Try};
-use super::shadow::{FirstError, Shadow};
+use super::shadow::FirstError;
 use super::space;
-use super::tables::tables_of_engine;
-use super::verified::{Torn, Verified};
-use super::walk::Walk;
-
-/// redb's page cache for one snapshot; its default is 1 GiB.
-const CACHE: usize = 16 << 20;
+use super::tables::{PageUse, TableInfo, Tables, Value, ValueRef};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How a snapshot was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,80 +46,6 @@ impl serde::Serialize for ReadVia {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
-}
-
-#[expect(dead_code, reason = "a database is open as long as something holds it")]
-enum Keep {
-    Written(redb::Database),
-    Read(redb::ReadOnlyDatabase),
-}
-
-/// One commit of a v3 file. Fields drop in this order.
-pub(super) struct Era3 {
-    transaction: Arc<redb::ReadTransaction>,
-    _database: Keep,
-    failed: FirstError,
-}
-
-tables_of_engine!(Era3);
-
-impl Era3 {
-    pub(super) fn repaired(file: File, verify: bool) -> Result<Self> {
-        let shadow = Shadow::new(file)?;
-        let failed = shadow.first_error();
-        let database = builder()
-            .set_check_integrity_on_open(verify)
-            .create_with_backend(shadow)?;
-        Ok(Self {
-            transaction: Arc::new(database.begin_read()?),
-            _database: Keep::Written(database),
-            failed,
-        })
-    }
-
-    fn read_only(database: redb::ReadOnlyDatabase) -> Result<Self> {
-        Ok(Self {
-            transaction: Arc::new(database.begin_read()?),
-            _database: Keep::Read(database),
-            failed: FirstError::default(),
-        })
-    }
-
-    fn transaction(&self) -> &ReadTransaction {
-        &self.transaction
-    }
-}
-
-fn builder() -> redb::Builder {
-    let mut builder = redb::Builder::new();
-    builder.set_cache_size(CACHE);
-    builder
-}
-
-enum Era {
-    #[cfg(feature = "cli")]
-    V2(super::era2::Era2),
-    V3(Era3),
-    /// A file at rest, of either format. What redb is needed for, it reads itself.
-    Closed(Walk, Option<Era3>),
-}
-
-/// What must hold for what was read to be one commit.
-enum Proof {
-    /// Every page that was read belongs to the commit of the header.
-    Pages(Torn),
-    /// No commit came in between.
-    SameHeader,
-    /// Nobody can change what is read: redb's own lock keeps writers away, or it is a copy.
-    Own,
-}
-
-/// How a file is opened for reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    Verified,
-    Repaired,
-    Shared(ConcurrencyMode),
 }
 
 /// The read-only view of one commit of a cache.
@@ -219,7 +146,7 @@ impl Snapshot {
     #[must_use]
     pub fn transaction(&self) -> Option<&Arc<redb::ReadTransaction>> {
         match &self.era {
-            Era::V3(era) | Era::Closed(_, Some(era)) => Some(&era.transaction),
+            Era::V3(era) | Era::Closed(_, Some(era)) => Some(era.transaction()),
             #[cfg(feature = "cli")]
             Era::V2(_) => None,
             Era::Closed(_, None) => None,
@@ -304,7 +231,7 @@ impl Snapshot {
     /// Of a file that redb may write to in memory.
     fn first_error(&self) -> FirstError {
         match &self.era {
-            Era::V3(era) => era.failed.clone(),
+            Era::V3(era) => era.first_error(),
             #[cfg(feature = "cli")]
             Era::V2(era) => era.first_error(),
             Era::Closed(..) => FirstError::default(),
@@ -320,93 +247,39 @@ impl Snapshot {
         }
     }
 
-    /// A snapshot of a copy that nobody else can reach, of the commit that `header` names.
+    pub(super) fn open(source: &Source, way: Way, verify: bool) -> Result<Self> {
+        let file = source.file.try_clone()?;
+        let opened = match way {
+            Way::Verified => open::verified(file, &source.header)?,
+            Way::Repaired => open::repaired(file, source.header.format(), verify)?,
+            Way::Shared(mode) => open::shared(source, mode)?,
+        };
+        Ok(Self::new(source, opened, source.via()))
+    }
+
+    /// A snapshot of a copy that nobody else can reach, of the commit that the header of `source` names.
     #[cfg(feature = "cli")]
     pub(super) fn of_copy(copy: File, source: &Source) -> Result<Self> {
-        let (era, proof) = verified(copy, &source.header)?;
-        Ok(Self {
-            era,
-            header: source.header.clone(),
-            metadata: source.metadata.clone(),
-            via: ReadVia::LockFree,
-            proof,
-        })
+        let opened = open::verified(copy, &source.header)?;
+        Ok(Self::new(source, opened, ReadVia::LockFree))
     }
 
     /// A snapshot of a copy of the whole file, for redb to repair, which nobody else can reach.
     #[cfg(feature = "cli")]
     pub(super) fn of_whole_copy(copy: File, source: &Source, verify: bool) -> Result<Self> {
-        let (era, _) = repaired(copy, source.header.format(), verify)?;
-        Ok(Self {
-            era,
-            header: source.header.clone(),
-            metadata: source.metadata.clone(),
-            via: ReadVia::LockFree,
-            proof: Proof::Own,
-        })
+        let (era, _) = open::repaired(copy, source.header.format(), verify)?;
+        Ok(Self::new(source, (era, Proof::Own), ReadVia::LockFree))
     }
 
-    pub(super) fn open(source: &Source, way: Way, verify: bool) -> Result<Self> {
-        let file = source.file.try_clone()?;
-        let (era, proof) = match way {
-            Way::Verified => verified(file, &source.header)?,
-            Way::Repaired => repaired(file, source.header.format(), verify)?,
-            Way::Shared(mode) => shared(source, mode)?,
-        };
-        Ok(Self {
+    fn new(source: &Source, (era, proof): (Era, Proof), via: ReadVia) -> Self {
+        Self {
             era,
             header: source.header.clone(),
             metadata: source.metadata.clone(),
-            via: source.via(),
+            via,
             proof,
-        })
+        }
     }
-}
-
-fn verified(file: File, header: &Header) -> Result<(Era, Proof)> {
-    if !header.is_at_rest() {
-        let torn = Torn::default();
-        let era = Era::V3(read_by_redb(file, header, &torn)?);
-        return Ok((era, Proof::Pages(torn)));
-    }
-    let walk = Walk::new(file.try_clone()?, header)?;
-    let torn = walk.torn();
-    let engine = match header.format() {
-        FileFormat::V3 => Some(read_by_redb(file, header, &torn)?),
-        _ => None,
-    };
-    Ok((Era::Closed(walk, engine), Proof::Pages(torn)))
-}
-
-fn read_by_redb(file: File, header: &Header, torn: &Torn) -> Result<Era3> {
-    let backend = Verified::new(file, header.clone(), torn.clone());
-    builder()
-        .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-        .open_read_only_with_backend(backend)
-        .map_err(Error::from)
-        .and_then(Era3::read_only)
-        .map_err(|error| torn.error().unwrap_or(error))
-}
-
-fn repaired(file: File, format: FileFormat, verify: bool) -> Result<(Era, Proof)> {
-    let era = match format {
-        FileFormat::V3 => Era::V3(Era3::repaired(file, verify)?),
-        #[cfg(feature = "cli")]
-        FileFormat::V2 => Era::V2(super::era2::Era2::open(file, verify)?),
-        _ => return Err(redb::DatabaseError::UpgradeRequired(2).into()),
-    };
-    Ok((era, Proof::SameHeader))
-}
-
-fn shared(source: &Source, mode: ConcurrencyMode) -> Result<(Era, Proof)> {
-    let database = builder()
-        .set_concurrency_mode(mode)
-        .open_read_only(&source.path)?;
-    // redb opens whichever file has the path now.
-    if Identity::of(&fs::metadata(&source.path)?) != Identity::of(&source.metadata) {
-        return Err(in_between());
-    }
-    Ok((Era::V3(Era3::read_only(database)?), Proof::Own))
 }
 
 pub(super) fn in_between() -> Error {

@@ -8,9 +8,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::file::FileFormat;
 use crate::file::era2::Era2;
+use crate::file::era3::Era3;
 use crate::file::guard;
 use crate::file::pages::Shape;
-use crate::file::snapshot::Era3;
 use crate::file::tables::sample_size;
 
 /// What a reader shows of a file: each table with its pages and its rows, where they have a type.
