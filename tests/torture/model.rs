@@ -4,6 +4,7 @@
 //! left, who is the least recently used of those that are only in memory. The seeds are always the
 //! same; `TORTURE_SEED` tries one alone.
 
+mod made;
 mod operation;
 mod plain;
 mod recorded;
