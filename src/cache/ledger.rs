@@ -82,22 +82,35 @@ impl<'txn> Ledger<'txn> {
         self.last_revision
     }
 
-    /// Records a revision that another store has given out to an episode.
+    /// Records the revisions that another store has given out to episodes, in ascending order of
+    /// these.
     ///
     /// # Errors
     /// When redb fails.
-    pub fn copy_revision(&mut self, episode: &str, revision: i64) -> Result<()> {
-        self.revisions.insert(episode, revision)?;
-        self.last_revision = self.last_revision.max(revision);
-        self.revised = true;
-        Ok(())
+    pub fn copy_revisions(&mut self, revisions: &[(&str, i64)]) -> Result<()> {
+        let greatest = revisions.iter().map(|(_, revision)| *revision).max();
+        self.last_revision = self.last_revision.max(greatest.unwrap_or(i64::MIN));
+        self.write_revisions(revisions)
     }
 
     /// Writes rows of records of one table, in ascending order of keys, together with their entries.
+    /// Episodes are given new revisions.
     ///
     /// # Errors
     /// When redb fails.
     pub fn put_all(&mut self, table: Table, rows: &[Row<'_>]) -> Result<()> {
+        self.load(table, rows)?;
+        if table == Table::Episodes {
+            self.revise(rows)?;
+        }
+        Ok(())
+    }
+
+    /// The same without revisions.
+    ///
+    /// # Errors
+    /// When redb fails.
+    pub fn load(&mut self, table: Table, rows: &[Row<'_>]) -> Result<()> {
         self.record_all(table, rows)?;
         let stored = self.rows(table)?;
         let last = stored.last()?.map(|(key, _)| key.value().to_owned());
@@ -106,11 +119,7 @@ impl<'txn> Ledger<'txn> {
             stored.insert(row.key, row.stored)?;
         }
         let later = later.iter().map(|row| (row.key, row.stored));
-        append(stored, Bound::Unbounded, later)?;
-        if table == Table::Episodes {
-            self.revise(rows)?;
-        }
-        Ok(())
+        append(stored, Bound::Unbounded, later)
     }
 
     /// Records `entry` for a row that stays as it is.
@@ -330,7 +339,11 @@ impl<'txn> Ledger<'txn> {
             revisions.push((row.key, self.last_revision));
         }
         revisions.sort_unstable();
-        self.revised |= !rows.is_empty();
+        self.write_revisions(&revisions)
+    }
+
+    fn write_revisions(&mut self, revisions: &[(&str, i64)]) -> Result<()> {
+        self.revised |= !revisions.is_empty();
         let last = self
             .revisions
             .last()?

@@ -74,8 +74,8 @@ pub fn squeeze(context: &Context<'_>, db: &mut Database) -> Result<()> {
     Ok(())
 }
 
-/// The same of a stage that is closed, and as short as it gets already where its rows were written
-/// in their order: then there is nothing to do.
+/// Makes a stage that is closed nearly as short, where that gives something back: where its rows
+/// were written in their order, it may not. One round brings all but a few pages.
 ///
 /// # Errors
 /// As [`squeeze`], and when a page cannot be read.
@@ -84,8 +84,9 @@ pub fn squeeze_if_loose(context: &Context<'_>, stage: &File) -> Result<()> {
     if file::reclaimable(stage)?.saturating_mul(LOOSE) < length {
         return Ok(());
     }
+    context.cancel.check()?;
     let mut db = file::open_stage(stage.try_clone()?, PAGE_CACHE)?;
-    squeeze(context, &mut db)?;
+    db.compact()?;
     Ok(db.close()?)
 }
 

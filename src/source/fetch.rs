@@ -7,43 +7,39 @@ use tokio::sync::{Mutex, mpsc};
 use super::client::{Client, cell, is_last};
 use super::fault::Fault;
 use super::row::Cells;
-use super::rows::{Unreadable, unreadable};
 use super::select::{MAX_ROW, PAGE, Part, Select};
-use super::shape::Kind;
 
 /// Bytes of rows that are handed over together.
 const CHUNK: u64 = 256 << 10;
 /// Chunks that may wait, so that reading and taking go on side by side.
 pub(super) const AHEAD: usize = 1;
 
-/// What takes a row apart.
-pub(super) type ReadRow<T> = fn(Kind, &str, &Cells) -> Result<T, Unreadable>;
-
-/// A row, and its key as the store has it.
-pub(super) struct Fetched<T> {
+/// A row as the store gives it.
+pub(super) struct Found {
     pub(super) key: Vec<u8>,
-    pub(super) row: Result<T, Unreadable>,
+    /// Bytes of its columns.
+    pub(super) size: u64,
+    /// `None` where they are more than can be read.
+    pub(super) cells: Option<Cells>,
 }
 
-pub(super) enum Message<T> {
-    Rows(Vec<Fetched<T>>),
+pub(super) enum Message<R> {
+    Rows(Vec<R>),
     /// All rows were handed over.
     End,
     Fault(Fault),
 }
 
 /// Reads on until everything is read, nobody takes it, or the store cannot be read any more.
-pub(super) async fn fetch<T>(
+pub(super) async fn fetch(
     client: Arc<Mutex<Client>>,
     select: Select,
     part: Part,
-    read: ReadRow<T>,
-    to: mpsc::Sender<Message<T>>,
+    to: mpsc::Sender<Message<Found>>,
 ) {
     let mut reading = Reading {
         select,
         part,
-        read,
         to,
         chunk: Vec::new(),
         bytes: 0,
@@ -66,16 +62,15 @@ enum Stop {
     Unwanted,
 }
 
-struct Reading<T> {
+struct Reading {
     select: Select,
     part: Part,
-    read: ReadRow<T>,
-    to: mpsc::Sender<Message<T>>,
-    chunk: Vec<Fetched<T>>,
+    to: mpsc::Sender<Message<Found>>,
+    chunk: Vec<Found>,
     bytes: u64,
 }
 
-impl<T> Reading<T> {
+impl Reading {
     async fn all(&mut self, client: &mut Client) -> Result<(), Stop> {
         let mut attempt = 0;
         loop {
@@ -146,24 +141,7 @@ impl<T> Reading<T> {
             Part::Keys(keys) => keys.retain(|wanted| wanted.as_bytes() != key),
         }
         let cells = is_whole.then_some(cells);
-        let row = self.apart(&key, cells.as_ref(), size);
-        self.chunk.push(Fetched { key, row });
-    }
-
-    /// Takes a row apart, as far as it can be.
-    fn apart(&self, key: &[u8], cells: Option<&Cells>, size: u64) -> Result<T, Unreadable> {
-        let kind = self.select.kind;
-        let Ok(id) = std::str::from_utf8(key) else {
-            let id = String::from_utf8_lossy(key);
-            return Err(unreadable(kind, &id, "its key is no UTF-8"));
-        };
-        match cells {
-            Some(cells) => (self.read)(kind, id, cells),
-            None => {
-                let why = format!("it has {size} bytes, more than can be read");
-                Err(unreadable(kind, id, &why))
-            }
-        }
+        self.chunk.push(Found { key, size, cells });
     }
 
     async fn hand_over(&mut self) -> Result<(), Stop> {

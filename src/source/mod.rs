@@ -6,6 +6,7 @@
 //! ([`Error`](crate::Error)), or one row of it cannot ([`Unreadable`]) and the rest goes on.
 
 mod address;
+mod apart;
 mod client;
 mod compressed;
 mod connector;

@@ -9,9 +9,10 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::apart::{Fetched, ReadRow, take_apart};
 use super::client::{Client, Patience, Unchanged};
 use super::fault::Fault;
-use super::fetch::{AHEAD, Fetched, Message, ReadRow, fetch};
+use super::fetch::{AHEAD, Message, fetch};
 use super::rows::{self, Entry, Unreadable};
 use super::select::{PAGE, Part, Select};
 use super::shape::Kind;
@@ -170,7 +171,7 @@ pub struct Rows<'s, T> {
     select: Select,
     read: ReadRow<T>,
     parts: std::vec::IntoIter<Part>,
-    coming: Option<mpsc::Receiver<Message<T>>>,
+    coming: Option<mpsc::Receiver<Message<Fetched<T>>>>,
     chunk: std::vec::IntoIter<Fetched<T>>,
     last_key: Vec<u8>,
 }
@@ -210,9 +211,12 @@ impl<T: Send + 'static> Rows<'_, T> {
             let Some(part) = self.parts.next() else {
                 return Ok(false);
             };
-            let (to, coming) = mpsc::channel(AHEAD);
+            let (found, from) = mpsc::channel(AHEAD);
             let client = Arc::clone(&self.store.client);
-            runtime.spawn(fetch(client, self.select.clone(), part, self.read, to));
+            runtime.spawn(fetch(client, self.select.clone(), part, found));
+            let (to, coming) = mpsc::channel(AHEAD);
+            let (kind, read) = (self.select.kind, self.read);
+            runtime.spawn_blocking(move || take_apart(kind, read, from, &to));
             self.coming = Some(coming);
             return Ok(true);
         };

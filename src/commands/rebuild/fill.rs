@@ -6,6 +6,7 @@ use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
 
 use super::super::Context;
 use super::super::steps::Steps;
+use super::batch::Batch;
 use super::plan::Plan;
 use super::resume::{PROGRESS_KEY, Progress};
 use crate::cache::contents::{self, Contents, Digest};
@@ -13,7 +14,7 @@ use crate::cache::entry::{self, METADATA_PREFIX};
 use crate::cache::facts::{self, ACTIVITY_KEY, Activity, LIMITS_KEY, REVISION_SEQ_KEY};
 use crate::cache::ledger::{Ledger, bytes_table};
 use crate::cache::record::Record;
-use crate::cache::{Codec, Entry, Loader, Table, schema};
+use crate::cache::{Codec, Entry, Table, schema};
 use crate::error::Result;
 use crate::file::ValueRef;
 use crate::source::{self, Kind, Store, Value};
@@ -42,7 +43,7 @@ pub(super) struct Filler<'a> {
 /// Where the rows of a table go.
 enum Sink<'txn> {
     /// To its end: they come in the order of their keys.
-    End(Loader<'txn>),
+    End(Batch),
     /// Among the others, which the ledger has open.
     Metadata,
     /// Anywhere, if their key is not taken yet.
@@ -101,15 +102,15 @@ impl<'a> Filler<'a> {
         let table = kind.table();
         let mut sink = match kind {
             Kind::Metadata => Sink::Metadata,
-            kind if kind.is_in_order() => Sink::End(Loader::new(self.txn, table.name())?),
+            kind if kind.is_in_order() => Sink::End(Batch::default()),
             _ => Sink::Anywhere(self.txn.open_table(bytes_table(table.name()))?),
         };
         let after = self.progress.after(kind).map(<[u8]>::to_vec);
         self.progress.at = kind.name().to_owned();
         self.progress.after.clone_from(&after);
         let read = self.rows(kind, after.as_deref(), &mut sink);
-        if let Sink::End(loader) = sink {
-            loader.finish()?;
+        if let Sink::End(batch) = &mut sink {
+            batch.write(table, &mut self.ledger)?;
         }
         read
     }
@@ -141,10 +142,6 @@ impl<'a> Filler<'a> {
 
     fn put(&mut self, kind: Kind, entry: &source::Entry, sink: &mut Sink<'_>) -> Result<()> {
         let (table, key) = (kind.table(), entry.key.as_str());
-        let bytes = match &entry.value {
-            Value::Record(record) => record.encode()?,
-            Value::Text(text) => text.clone().into_bytes(),
-        };
         let counts = self.progress.counts.entry(kind.name().to_owned());
         let counts = counts.or_default();
         if let Sink::Anywhere(rows) = sink
@@ -158,30 +155,36 @@ impl<'a> Filler<'a> {
             return Ok(());
         }
         counts.written += 1;
-        if let Value::Record(record) = &entry.value {
-            let recorded = recorded(
-                record,
-                entry.revision,
-                &bytes,
-                self.now_ms,
-                self.plan.ttl_seconds,
-            );
-            self.ledger.record(table, key, &recorded)?;
+        match &entry.value {
+            Value::Record(record) => self.put_record(record, entry, sink),
+            Value::Text(text) => self.ledger.put_plain(table, key, text.as_bytes()),
         }
-        if let Some(revision) = entry.revision {
-            self.ledger.copy_revision(key, revision)?;
-        }
+    }
+
+    fn put_record(
+        &mut self,
+        record: &Record,
+        of: &source::Entry,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
+        let (table, key, bytes) = (record.table(), of.key.as_str(), record.encode()?);
+        let (now_ms, ttl_seconds) = (self.now_ms, self.plan.ttl_seconds);
+        let entry = recorded(record, of.revision, &bytes, now_ms, ttl_seconds);
         match sink {
-            Sink::End(loader) => {
+            Sink::End(batch) => {
                 let digest = self.digests.entry(table).or_default();
                 digest.add(key, ValueRef::Bytes(&bytes));
-                loader.put(key, bytes)
-            }
-            Sink::Metadata => self.ledger.put_plain(table, key, &bytes),
-            Sink::Anywhere(rows) => {
-                rows.insert(key, bytes.as_slice())?;
+                batch.put(key, bytes, entry, of.revision);
+                if batch.is_full() {
+                    batch.write(table, &mut self.ledger)?;
+                }
                 Ok(())
             }
+            Sink::Anywhere(rows) => {
+                rows.insert(key, bytes.as_slice())?;
+                self.ledger.record(table, key, &entry)
+            }
+            Sink::Metadata => self.ledger.put_plain(table, key, &bytes),
         }
     }
 

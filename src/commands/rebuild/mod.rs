@@ -1,5 +1,6 @@
 //! `rebuild`: makes the cache anew from the durable store.
 
+mod batch;
 mod carry;
 mod fill;
 mod lost;

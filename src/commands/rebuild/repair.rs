@@ -197,7 +197,7 @@ impl Repair<'_> {
         };
         ledger.put_all(record.table(), &[row])?;
         if let Some(revision) = revision {
-            ledger.copy_revision(key, revision)?;
+            ledger.copy_revisions(&[(key, revision)])?;
         }
         match record {
             Record::Session(session) => ledger.index_session(session),
