@@ -5,12 +5,14 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use common::{Fixture, copy_of, fixture, json, refusal, releases, run, state};
+use common::{Fixture, copy_of, fixture, json, leave_open, refusal, releases, run, state};
 use redb::TableDefinition;
 use redb_cache::cache::record::{Episode, TaskContext, TaskType, encode};
+use redb_cache::file::{FileFormat, Header, MAX_TABLES};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 fn is_current(release: &str) -> bool {
     release.starts_with("0.1.47")
@@ -333,4 +335,54 @@ fn an_old_database_that_is_no_cache_is_refused_by_who_decodes() {
         json(&path, args, 14);
     }
     assert!(state(&path) == before);
+}
+
+/// A cache of the current release, one that was left open, and one of file format v2, each with a
+/// table too many.
+fn with_too_many_tables() -> [(TempDir, PathBuf); 3] {
+    let [closed, open, old] = ["0.1.47", "0.1.47", "0.1.6"].map(copy_of);
+    let names: Vec<_> = (0..=MAX_TABLES).map(|n| format!("user-{n}")).collect();
+    for (_, path) in [&closed, &open] {
+        let db = redb::Database::open(path).unwrap();
+        let txn = db.begin_write().unwrap();
+        for name in &names {
+            let table = TableDefinition::<&str, &[u8]>::new(name);
+            txn.open_table(table).unwrap();
+        }
+        txn.commit().unwrap();
+    }
+    leave_open(&open.1);
+    let db = redb2::Database::open(&old.1).unwrap();
+    let txn = db.begin_write().unwrap();
+    for name in &names {
+        let table = redb2::TableDefinition::<&str, &[u8]>::new(name);
+        txn.open_table(table).unwrap();
+    }
+    txn.commit().unwrap();
+    [closed, open, old]
+}
+
+#[test]
+fn far_more_tables_than_a_cache_has_are_refused() {
+    for (_dir, path) in with_too_many_tables() {
+        let before = state(&path);
+        let salvage = path.with_file_name("salvaged.redb");
+        let looking = ["inspect", "stats --exact", "export", "migrate"];
+        let writing = ["sweep --ttl 1d", "clear --all --yes", "compact"];
+        // Those say of an old file that it is to be migrated first.
+        let is_old = Header::read(&path).unwrap().format() == FileFormat::V2;
+        let writing = writing.into_iter().filter(|_| !is_old);
+        for verb in looking.into_iter().chain(writing) {
+            let args: Vec<_> = verb.split(' ').collect();
+            let said = refusal(&path, &args, 14);
+            assert!(said.contains("more than 10000 tables"), "{verb}: {said}");
+        }
+        refusal(
+            &path,
+            &["repair", "--salvage", salvage.to_str().unwrap()],
+            14,
+        );
+        json(&path, &["health", "--deep"], 14);
+        assert!(state(&path) == before);
+    }
 }

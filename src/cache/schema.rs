@@ -11,6 +11,7 @@ use super::facts::{self, FORMAT_KEY, OWN_FORMAT};
 use super::ledger::{REVISIONS, bytes_table};
 use super::sessions::SESSION_INDEX;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file;
 
 /// The version that do-memory 0.1.35-0.1.47 stamps, and the one we write.
 pub const SCHEMA_VERSION: u64 = 4;
@@ -32,8 +33,9 @@ pub enum Standing {
 ///
 /// # Errors
 /// [`ErrorKind::OldFormat`] for a layout of an earlier do-memory, [`ErrorKind::UnknownLayout`] for
-/// one that this release does not know.
+/// one that this release does not know, or of more than [`MAX_TABLES`](crate::file::MAX_TABLES).
 pub fn check(txn: &ReadTransaction) -> Result<Standing> {
+    file::require_few(txn.list_tables()?.count() + txn.list_multimap_tables()?.count())?;
     let version = version(txn)?;
     let known = has_rows(txn)?;
     match version {

@@ -60,9 +60,10 @@ pub use replace::{Backup, Replacement};
 pub use snapshot::{ReadVia, Snapshot};
 #[cfg(feature = "cli")]
 pub use spool::stream;
+pub(crate) use tables::require_few;
 #[cfg(feature = "cli")]
 pub use tables::sample_size;
-pub use tables::{PageUse, TableInfo, Value, ValueKind, ValueRef};
+pub use tables::{MAX_TABLES, PageUse, TableInfo, Value, ValueKind, ValueRef};
 pub use unfinished::is_unfinished;
 #[cfg(feature = "cli")]
 pub use walk::reclaimable;

@@ -61,7 +61,8 @@ impl Snapshot {
     /// Every table, in the order of their names, multimap tables last.
     ///
     /// # Errors
-    /// Those of reading.
+    /// Those of reading, and [`ErrorKind::UnknownLayout`] where there are more than
+    /// [`MAX_TABLES`](super::MAX_TABLES).
     pub fn tables(&self) -> Result<Vec<TableInfo>> {
         self.era().list()
     }

@@ -2,7 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Tables that a file may have. Each is told, carried along and read back, and no release of
+/// do-memory makes more than twenty.
+pub const MAX_TABLES: usize = 10_000;
 
 /// What the values of a table are. Keys are strings wherever values can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,11 +102,36 @@ impl PageUse {
     }
 }
 
+/// Lists one table more.
+///
+/// # Errors
+/// [`ErrorKind::UnknownLayout`] when there are too many.
+pub(super) fn add(tables: &mut Vec<TableInfo>, table: TableInfo) -> Result<()> {
+    tables.push(table);
+    require_few(tables.len())
+}
+
+/// Refuses a file of so many tables, where they are too many.
+///
+/// # Errors
+/// [`ErrorKind::UnknownLayout`].
+pub(crate) fn require_few(tables: usize) -> Result<()> {
+    if tables <= MAX_TABLES {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::UnknownLayout,
+        format!("the file has more than {MAX_TABLES} tables, as no cache of do-memory's has"),
+    )
+    .help("see that --cache names an agent's cache"))
+}
+
 /// What a scan calls for each row.
 pub(super) type Visit<'a> = dyn FnMut(&str, ValueRef<'_>) -> Result<ControlFlow<()>> + 'a;
 
 /// One commit's tables.
 pub(super) trait Tables {
+    /// Every table in the order of their names, multimap tables last.
     fn list(&self) -> Result<Vec<TableInfo>>;
     fn info(&self, table: &str) -> Result<Option<TableInfo>>;
     fn get(&self, table: &str, key: &str) -> Result<Option<Value>>;
@@ -149,7 +178,9 @@ macro_rules! tables_of_engine {
         };
 
         use $crate::error::{Error, ErrorKind, Result};
-        use $crate::file::tables::{PageUse, TableInfo, Tables, Value, ValueKind, ValueRef, Visit};
+        use $crate::file::tables::{
+            PageUse, TableInfo, Tables, Value, ValueKind, ValueRef, Visit, add,
+        };
 
         impl Tables for $name {
             fn list(&self) -> Result<Vec<TableInfo>> {
@@ -157,18 +188,20 @@ macro_rules! tables_of_engine {
                 let mut tables = Vec::new();
                 for handle in transaction.list_tables()? {
                     let name = handle.name();
-                    tables.push(TableInfo {
+                    let info = TableInfo {
                         name: name.to_owned(),
                         kind: kind_of(transaction, name)?.unwrap_or(ValueKind::Other),
                         rows: transaction.open_untyped_table(handle)?.len()?,
-                    });
+                    };
+                    add(&mut tables, info)?;
                 }
                 for handle in transaction.list_multimap_tables()? {
-                    tables.push(TableInfo {
+                    let info = TableInfo {
                         name: handle.name().to_owned(),
                         kind: ValueKind::Multimap,
                         rows: transaction.open_untyped_multimap_table(handle)?.len()?,
-                    });
+                    };
+                    add(&mut tables, info)?;
                 }
                 Ok(tables)
             }

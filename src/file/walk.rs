@@ -22,7 +22,7 @@ use super::geometry::Geometry;
 use super::header::Header;
 use super::node::{Leaf, Node};
 use super::pages::{self, Link};
-use super::tables::{PageUse, TableInfo, Tables, Value, ValueKind, ValueRef, Visit};
+use super::tables::{self, PageUse, TableInfo, Tables, Value, ValueKind, ValueRef, Visit};
 use super::verified::Torn;
 use crate::error::{Error, ErrorKind, Result, SEE_REPAIR};
 
@@ -201,7 +201,7 @@ impl Walk {
         let Some(catalogue) = self.catalogue else {
             return Ok(found);
         };
-        // Not one by one: each of a hundred thousand tables may be looked for.
+        // Not one by one: each of thousands of tables may be looked for.
         self.pairs(catalogue, table.as_bytes(), &mut |name, definition| {
             if name == table.as_bytes() {
                 found = Some(Found::of(name, definition).ok_or_else(absurd)?);
@@ -249,20 +249,16 @@ fn value_of(kind: ValueKind, bytes: &[u8]) -> Option<ValueRef<'_>> {
 
 impl Tables for Walk {
     fn list(&self) -> Result<Vec<TableInfo>> {
-        // There may be a hundred thousand: nothing else is kept of them.
-        let (mut tables, mut multimaps) = (Vec::new(), Vec::new());
+        let mut tables = Vec::new();
         let Some(catalogue) = self.catalogue else {
             return Ok(tables);
         };
         self.pairs(catalogue, &[], &mut |name, definition| {
-            let info = Found::of(name, definition).ok_or_else(absurd)?.info;
-            match info.kind {
-                ValueKind::Multimap => multimaps.push(info),
-                _ => tables.push(info),
-            }
+            let found = Found::of(name, definition).ok_or_else(absurd)?;
+            tables::add(&mut tables, found.info)?;
             Ok(ControlFlow::Continue(()))
         })?;
-        tables.append(&mut multimaps);
+        tables.sort_by_key(|table| table.kind == ValueKind::Multimap);
         Ok(tables)
     }
 
