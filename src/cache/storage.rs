@@ -336,6 +336,10 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database> {
     if file::is_new(path)? {
         return file::create_for_writing(path, mode, config.page_cache_bytes);
     }
+    // An old file needs no look into it. What else is wrong with a header may pass.
+    if let Ok(header) = file::Header::read(path) {
+        header.require_current().map_err(|error| error.at(path))?;
+    }
     let options = file::ReadOptions {
         lock_timeout: config.lock_timeout,
         verify: false,

@@ -14,6 +14,8 @@ const STEP: u64 = 96 << 10;
 const LONG_STEP: u64 = 4 << 10;
 /// Room in which every verb succeeds.
 const ENOUGH: u64 = 64 << 20;
+/// How often a size is tried that is too small for what is there.
+const TRIES: usize = 100;
 
 /// A file system in memory, whose size can be changed.
 struct Tmpfs(TempDir);
@@ -26,9 +28,18 @@ impl Tmpfs {
         Ok(Self(dir))
     }
 
+    /// Tries again: until a child that another trial starts is the program, it holds a copy of every
+    /// file that is open here, removed ones as well, and they take room.
     fn resize(&self, size: u64) {
         let options = format!("remount,size={size}");
-        run("mount", &["-o", &options], self.0.path()).unwrap();
+        let mut resized = Err(String::new());
+        for _ in 0..TRIES {
+            resized = run("mount", &["-o", &options], self.0.path());
+            if resized.is_ok() {
+                break;
+            }
+        }
+        resized.unwrap();
     }
 
     fn used(&self) -> u64 {
