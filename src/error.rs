@@ -46,6 +46,12 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether somebody ended the command, and nothing failed.
+    #[must_use]
+    pub const fn is_interruption(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Terminated)
+    }
+
     /// The exit code of the program when this is how a command ends.
     #[must_use]
     pub const fn exit_code(self) -> u8 {

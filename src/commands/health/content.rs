@@ -10,7 +10,7 @@ use super::{Args, deep};
 use crate::cache::facts::{LAST_SWEEP_KEY, LIMITS_KEY, LastSweep, Limits};
 use crate::cache::schema::{self, SCHEMA_VERSION, Standing};
 use crate::cache::{Table, View};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::file::{FileFormat, Snapshot};
 use crate::ui::size;
 
@@ -29,7 +29,7 @@ pub(super) fn check(args: &Args, context: &Context<'_>, report: &mut HealthRepor
     // What was found before the snapshot failed stays: one bad page does not hide the rest.
     let read = access::snapshot(context, |snapshot| inside(args, context, snapshot, report));
     match read {
-        Err(error) if is_stop(&error) => Err(error),
+        Err(error) if error.kind().is_interruption() => Err(error),
         Err(error) => {
             let subject = match error.kind() {
                 ErrorKind::InUse => Subject::Lock,
@@ -41,10 +41,6 @@ pub(super) fn check(args: &Args, context: &Context<'_>, report: &mut HealthRepor
         }
         Ok(()) => Ok(()),
     }
-}
-
-pub(super) fn is_stop(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::Terminated)
 }
 
 fn inside(

@@ -7,7 +7,6 @@ use super::super::Context;
 use super::super::doubts::Parameters;
 use super::super::inspect::portion::Portion;
 use super::super::inspect::reading::{Reader, Value};
-use super::content::is_stop;
 use super::records;
 use super::report::{Check, Finding, HealthReport, LISTED, State};
 use super::subject::Subject;
@@ -32,7 +31,7 @@ pub(super) fn pages(context: &Context<'_>) -> Result<Check> {
     context.cancel.check()?;
     match file::read(&context.cache, &options, |_| Ok(())) {
         Ok(()) => Ok(Check::ok("every page has its checksum")),
-        Err(error) if is_stop(&error) => Err(error),
+        Err(error) if error.kind().is_interruption() => Err(error),
         Err(error) if error.kind() == ErrorKind::InUse => Ok(Check::unknown(
             "its writer left no gap in which to check them all",
         )

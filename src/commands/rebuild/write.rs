@@ -53,16 +53,12 @@ pub(super) fn run(
             Err(error)
         }
         // What an earlier run has kept is not lost because this one cannot go on with it.
-        Err(error) if args.resume && !was_interrupted(&error) && holds_progress(&site) => {
+        Err(error) if args.resume && !error.kind().is_interruption() && holds_progress(&site) => {
             site.keep()?;
             Err(error)
         }
         Err(error) => Err(error),
     }
-}
-
-fn was_interrupted(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::Terminated)
 }
 
 /// Whether a later run can go on with the stage.
