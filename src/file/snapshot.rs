@@ -133,10 +133,12 @@ impl Snapshot {
 
     /// Reads every page of every table, which checks them where each is checked when it is read.
     pub(super) fn read_all(&self) -> Result<()> {
+        // Before any page below: there may be too many of them.
+        let tables = self.tables()?;
         if let Era::Closed(walk, _) = &self.era {
             return walk.measure_all().map(drop);
         }
-        for table in self.tables()? {
+        for table in tables {
             self.measure(&table.name)?;
         }
         Ok(())
