@@ -156,7 +156,7 @@ fn look_around(snapshot: &Snapshot) -> redb_cache::Result<()> {
             Ok(ControlFlow::Continue(()))
         }));
     }
-    if let Some(txn) = snapshot.begin_read()? {
+    if let Some(txn) = snapshot.transaction().cloned() {
         drop(schema::check(&txn));
         drop(View::new(txn).least_recent(None, 100));
     }
