@@ -206,7 +206,8 @@ impl RedbStorage {
         self.engine.get_plain(&raw_space(table)?, key.as_ref())
     }
 
-    /// Writes bytes to a row of `metadata` or of a table of the caller's.
+    /// Writes bytes to a row of `metadata` or of a table of the caller's, which is made if need be. A
+    /// cache of more than [`MAX_TABLES`](crate::file::MAX_TABLES) is refused when it is opened again.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for a table or key that is not the caller's.
