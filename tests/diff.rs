@@ -53,6 +53,25 @@ fn a_cache_and_the_store_beside_it_differ_only_in_what_never_came_there() {
 }
 
 #[test]
+fn the_rows_of_either_side_are_those_of_which_something_is_said() {
+    for (release, store) in stores() {
+        let (_dir, cache) = copy_of(&release);
+        json(&cache, &["migrate", "--consult", "--from", &store], 0);
+        let output = run(&cache, &["diff", "--from", &store, "--format", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for table in report["tables"].as_array().unwrap() {
+            let on_both = ["older_in_cache", "different", "undecodable"]
+                .map(|what| keys(&table[what]).len() as u64);
+            let on_both = on_both.iter().sum::<u64>() + table["equal"].as_u64().unwrap();
+            let in_cache = on_both + keys(&table["missing_in_store"]).len() as u64;
+            let in_store = on_both + keys(&table["missing_in_cache"]).len() as u64;
+            let said = (table["in_cache"].as_u64(), table["in_store"].as_u64());
+            assert_eq!(said, (Some(in_cache), Some(in_store)), "{release}: {table}");
+        }
+    }
+}
+
+#[test]
 fn neither_side_is_written() {
     let store = store_of("0.1.14").unwrap();
     let (dir, cache) = copy_of("0.1.14");

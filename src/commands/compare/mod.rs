@@ -32,6 +32,15 @@ pub struct Comparison<'a> {
     room: Option<u64>,
 }
 
+/// How many rows either side keeps about itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeptApart {
+    /// Rows of the cache.
+    pub in_cache: u64,
+    /// Rows of the store.
+    pub in_store: u64,
+}
+
 impl<'a> Comparison<'a> {
     /// Prepares to compare these tables of a cache of any era, which has so many episodes at most.
     ///
@@ -98,6 +107,29 @@ impl<'a> Comparison<'a> {
             }
             Ok(ControlFlow::Continue(()))
         })
+    }
+
+    /// Counts the rows of a table that either side keeps about itself: they are never compared.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn kept_apart(&self, table: Table) -> Result<KeptApart> {
+        let mut apart = KeptApart::default();
+        if table != Table::Metadata {
+            return Ok(apart);
+        }
+        for kind in kinds(self.survey, table) {
+            let mut keys = self.store.keys(self.survey, kind);
+            while let Some((_, key)) = keys.next()? {
+                apart.in_store += u64::from(key.is_ok_and(|key| is_bookkeeping(&key)));
+            }
+        }
+        let snapshot = self.source.snapshot;
+        snapshot.scan(table.name(), None, &mut |key, _| {
+            apart.in_cache += u64::from(is_bookkeeping(key));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(apart)
     }
 
     /// Whether the cache need not have a row: it is full, or has not the episode that the row hangs

@@ -65,7 +65,8 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<DiffReport> {
             .filter(|table| kinds(&survey, **table).next().is_some())
         {
             let rows = snapshot.table(table.name())?.map_or(0, |info| info.rows);
-            let mut diff = TableDiff::new(*table, rows, in_store(&survey, *table));
+            let apart = comparison.kept_apart(*table)?;
+            let mut diff = TableDiff::new(*table, rows, in_store(&survey, *table), apart);
             let mut visit = |found: Found<'_>| {
                 tell(context, &found);
                 diff.add(found);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::super::Report;
-use super::super::compare::{Found, Verdict};
+use super::super::compare::{Found, KeptApart, Verdict};
 use super::super::list::List;
 use crate::cache::Table;
 use crate::source::Unreadable;
@@ -22,8 +22,12 @@ pub(super) struct Changed {
 #[derive(Debug, Serialize)]
 pub(super) struct TableDiff {
     table: Table,
+    /// Rows that can be compared, as those of the store.
     in_cache: u64,
     in_store: u64,
+    /// Rows that do-memory and the cache keep about themselves, on both sides; they are compared
+    /// with nothing.
+    bookkeeping: u64,
     /// Rows of which something is said: all, or those of the sample.
     compared: u64,
     equal: u64,
@@ -51,11 +55,13 @@ pub struct DiffReport {
 }
 
 impl TableDiff {
-    pub(super) fn new(table: Table, in_cache: u64, in_store: u64) -> Self {
+    /// Of a table that has so many rows on either side, those kept apart among them.
+    pub(super) fn new(table: Table, in_cache: u64, in_store: u64, apart: KeptApart) -> Self {
         Self {
             table,
-            in_cache,
-            in_store,
+            in_cache: in_cache.saturating_sub(apart.in_cache),
+            in_store: in_store.saturating_sub(apart.in_store),
+            bookkeeping: apart.in_cache + apart.in_store,
             compared: 0,
             equal: 0,
             beyond_limit: 0,
@@ -148,6 +154,7 @@ impl Report for DiffReport {
         });
         let verdict = if self.equal { "equal" } else { "different" };
         let beyond: u64 = self.tables.iter().map(|diff| diff.beyond_limit).sum();
+        let bookkeeping: u64 = self.tables.iter().map(|diff| diff.bookkeeping).sum();
         let compared: u64 = self.tables.iter().map(|diff| diff.compared).sum();
         View::new()
             .pair("store", Cell::key(&self.from))
@@ -161,6 +168,12 @@ impl Report for DiffReport {
             .table(columns, rows)
             .when(beyond > 0, |view| {
                 let text = format!("{beyond} rows of the store are beyond the limit of the cache");
+                view.note(Severity::Info, text)
+            })
+            .when(bookkeeping > 0, |view| {
+                let text = format!(
+                    "{bookkeeping} rows of metadata are bookkeeping of the cache or the store"
+                );
                 view.note(Severity::Info, text)
             })
             .when(self.sampled, |view| {
