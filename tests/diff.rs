@@ -15,6 +15,14 @@ fn table<'r>(report: &'r Value, name: &str) -> &'r Value {
     tables.find(|table| table["table"] == name).unwrap()
 }
 
+/// What a diff says of a release's cache once it was migrated with the help of the store beside it.
+fn migrated_and_compared(release: &str, store: &str) -> Value {
+    let (_dir, cache) = copy_of(release);
+    json(&cache, &["migrate", "--consult", "--from", store], 0);
+    let output = run(&cache, &["diff", "--from", store, "--format", "json"]);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 fn keys(list: &Value) -> Vec<&str> {
     let listed = list["listed"].as_array().unwrap().iter();
     listed
@@ -25,10 +33,7 @@ fn keys(list: &Value) -> Vec<&str> {
 #[test]
 fn a_cache_and_the_store_beside_it_differ_only_in_what_never_came_there() {
     for (release, store) in stores() {
-        let (_dir, cache) = copy_of(&release);
-        json(&cache, &["migrate", "--consult", "--from", &store], 0);
-        let output = run(&cache, &["diff", "--from", &store, "--format", "json"]);
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let report = migrated_and_compared(&release, &store);
         for table in report["tables"].as_array().unwrap() {
             for what in [
                 "missing_in_cache",
@@ -55,10 +60,7 @@ fn a_cache_and_the_store_beside_it_differ_only_in_what_never_came_there() {
 #[test]
 fn the_rows_of_either_side_are_those_of_which_something_is_said() {
     for (release, store) in stores() {
-        let (_dir, cache) = copy_of(&release);
-        json(&cache, &["migrate", "--consult", "--from", &store], 0);
-        let output = run(&cache, &["diff", "--from", &store, "--format", "json"]);
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let report = migrated_and_compared(&release, &store);
         for table in report["tables"].as_array().unwrap() {
             let on_both = ["older_in_cache", "different", "undecodable"]
                 .map(|what| keys(&table[what]).len() as u64);
