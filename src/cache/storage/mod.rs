@@ -1,21 +1,19 @@
 //! The cache as a program that embeds it sees it.
 
+mod flushed;
+mod raw;
+
 use std::borrow::Borrow;
 use std::fmt;
-use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use redb::{Builder, Database, ReadableDatabase};
 
+pub use self::flushed::Flushed;
 use super::config::RedbConfig;
 use super::engine::Engine;
-use super::entry::{METADATA_PREFIX, TABLE_PREFIX};
-use super::gate::Gate;
-use super::overlay::{Op, Space};
 use super::record::{Episode, Stored};
 use super::schema::{self, Standing};
 use super::stats::{self, CacheHealth, CacheStats};
@@ -197,36 +195,6 @@ impl RedbStorage {
         self.engine.remove(T::TABLE, key.as_ref())
     }
 
-    /// A row of do-memory's `metadata` table, or of a table that neither do-memory nor this crate
-    /// knows, as bytes.
-    ///
-    /// # Errors
-    /// When the table holds something else than text keys and bytes.
-    pub fn get_raw(&self, table: &str, key: impl AsRef<str>) -> Result<Option<Vec<u8>>> {
-        self.engine.get_plain(&raw_space(table)?, key.as_ref())
-    }
-
-    /// Writes bytes to a row of `metadata` or of a table of the caller's, which is made if need be. A
-    /// cache of more than [`MAX_TABLES`](crate::file::MAX_TABLES) is refused when it is opened again.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] for a table or key that is not the caller's.
-    pub fn insert_raw(&self, table: &str, key: impl AsRef<str>, value: &[u8]) -> Result<()> {
-        let (space, key) = (raw_space(table)?, key.as_ref());
-        refuse_own_key(&space, key)?;
-        self.engine.set_plain(space, key, Op::Plain(value.into()))
-    }
-
-    /// Removes a row of `metadata` or of a table of the caller's.
-    ///
-    /// # Errors
-    /// As [`RedbStorage::insert_raw`].
-    pub fn remove_raw(&self, table: &str, key: impl AsRef<str>) -> Result<()> {
-        let (space, key) = (raw_space(table)?, key.as_ref());
-        refuse_own_key(&space, key)?;
-        self.engine.set_plain(space, key, Op::Remove)
-    }
-
     /// Returns when everything that was written before is durable.
     ///
     /// # Errors
@@ -234,15 +202,6 @@ impl RedbStorage {
     pub fn flush(&self) -> Result<()> {
         let count = self.engine.overlay().accepted;
         self.engine.gate.wait_for(count)
-    }
-
-    /// [`RedbStorage::flush`] as a future of any runtime.
-    pub fn flushed(&self) -> Flushed {
-        let count = self.engine.overlay().accepted;
-        Flushed {
-            gate: Arc::clone(&self.engine.gate),
-            count,
-        }
     }
 
     /// Removes what has expired, instead of at the next interval. As every removal it is visible
@@ -316,21 +275,6 @@ impl Drop for RedbStorage {
     }
 }
 
-/// The wait for durability; see [`RedbStorage::flushed`].
-#[must_use = "a future does nothing until it is awaited"]
-pub struct Flushed {
-    gate: Arc<Gate>,
-    count: u64,
-}
-
-impl Future for Flushed {
-    type Output = Result<()>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.gate.poll_for(self.count, context)
-    }
-}
-
 /// Opens the file for writing, after a look that writes nothing has found it to be a cache.
 fn open(path: &Path, config: &RedbConfig) -> Result<Database> {
     let mode = config.concurrency.into();
@@ -350,25 +294,4 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database> {
         None => Ok(Standing::Empty),
     })?;
     file::open_for_writing(path, mode, config.lock_timeout, config.page_cache_bytes)
-}
-
-fn raw_space(table: &str) -> Result<Space> {
-    match Table::from_name(table) {
-        Some(Table::Metadata) => Ok(Space::Known(Table::Metadata)),
-        None if !table.is_empty() && !table.starts_with(TABLE_PREFIX) => {
-            Ok(Space::User(table.into()))
-        }
-        _ => Err(Error::new(
-            ErrorKind::Usage,
-            format!("the table {table:?} has no raw access: it is do-memory's or the cache's own"),
-        )),
-    }
-}
-
-fn refuse_own_key(space: &Space, key: &str) -> Result<()> {
-    if *space == Space::Known(Table::Metadata) && key.starts_with(METADATA_PREFIX) {
-        let message = format!("the metadata key {key:?} is reserved for the cache itself");
-        return Err(Error::new(ErrorKind::Usage, message));
-    }
-    Ok(())
 }
