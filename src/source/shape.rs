@@ -11,7 +11,7 @@ pub enum Kind {
     Patterns,
     /// Heuristics.
     Heuristics,
-    /// Vectors, in the table of that number in [`EMBEDDING_TABLES`].
+    /// Vectors, in the table of that number in `EMBEDDING_TABLES`.
     Embeddings(u8),
     /// Summaries.
     Summaries,
