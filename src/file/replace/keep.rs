@@ -41,7 +41,8 @@ impl Replacement {
     /// stay there is for the end to say: after a swap it is the backup of the run before.
     ///
     /// # Errors
-    /// For the cache's own name, a name that no file has, and where the folder is missing.
+    /// [`Failed`](crate::error::ErrorKind::Failed) for the cache's own name, a name that no file has,
+    /// a missing folder.
     pub fn require_backup(&self, backup: &Backup) -> Result<()> {
         let Backup::At(path) = backup else {
             return Ok(());
